@@ -1,0 +1,11 @@
+// jest runs TypeScript through esbuild (which comes with tsx); the environment shares natives with the outer realm.
+module.exports = {
+  rootDir: __dirname,
+  testEnvironment: '<rootDir>/test/support/environment.cjs',
+  transform: { '^.+\\.m?ts$': '<rootDir>/test/support/transform.cjs' },
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  transformIgnorePatterns: ["/node_modules/(?!@huggingface|hyparquet|@clack)"],
+  moduleFileExtensions: ['ts', 'mjs', 'cjs', 'js', 'json', 'node'],
+  testMatch: ['<rootDir>/test/**/*.test.ts'],
+  modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/build', '<rootDir>/.gpu'],
+};
