@@ -27,7 +27,7 @@ typedef struct lora_embed_args {
 typedef struct lora_norm_args {
   lora_tensor r, delta, sum;  // [T,D]; delta may be absent, then sum is not written and r is used; sum may be r
   lora_tensor w, y, rstd;     // [D], [T,D], [T] Real
-  float       eps;
+  double      eps;
 } lora_norm_args;
 
 // dx = rstd * (dy * w - xhat * mean(dy * w * xhat)) + dsum,  xhat = sum * rstd
@@ -79,7 +79,7 @@ typedef struct lora_attention_args {
   const int32_t *q_begin_host, *k_begin_host, *k_count_host;  // the same numbers in host memory
   int32_t     longest;           // largest k_count
   int32_t     window;            // 0: none
-  float       scale;
+  double      scale;
 } lora_attention_args;
 
 // Training only: S == T and each sequence's keys are its own rows.
@@ -89,7 +89,7 @@ typedef struct lora_attention_bwd_args {
   lora_tensor q_begin;               // [Q+1] i32
   const int32_t* q_begin_host;
   int32_t     longest, window;
-  float       scale;
+  double      scale;
 } lora_attention_bwd_args;
 
 // h = silu(gate) * up
@@ -122,7 +122,7 @@ typedef struct lora_head_loss_args {
   lora_weight w;                     // [V,D]
   lora_pair   pair;                  // an adapter on the head
   lora_route  route;
-  float       smoothing;
+  double      smoothing;
   lora_tensor row_loss;              // [T] Real or absent: nll without weight; 0 where not scored
   lora_tensor row_top1;              // [T] i32 or absent: the most likely token (lowest id on ties); -1 where not scored
   lora_tensor loss_sum, weight_sum;  // [slots + 1] f64, added to; the last entry is slot -1
@@ -148,7 +148,7 @@ typedef struct lora_adamw_rule {
 //   work = p in its type;  grad = 0
 // If any named slot has a sqnorm that is not finite, or no positive weight_sum, nothing is changed at all.
 typedef struct lora_adamw_args {
-  lora_tensor master, work, grad, m, v;  // [slots,P]: Real, store, Real, Real, Real
+  lora_tensor master, work, grad, m, v;  // [slots,P]: Real, store, Real, Real, Real; work may be master
   lora_tensor sqnorm, weight_sum;        // [n] f64 in rule order (lora_sqnorm), [slots + 1] f64
   lora_tensor report;                    // [n,3] f64, out: gradient norm n before clipping, factor, 1 when applied
   const lora_adamw_rule* rules;          // host, n of them

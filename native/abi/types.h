@@ -78,7 +78,7 @@ typedef struct lora_pair {
   int64_t       slot_stride; // elements from one slot's slab to the next, the same in both slabs
   int32_t       rank;        // R: padded to 16; rows and columns past an adapter's own rank are 0
   lora_dtype    dtype;       // of a and b
-  const float*  scale;       // [slots], device: alpha / rank, or alpha / sqrt(rank); 0 where the slot lacks this pair
+  const double* scale;       // [slots], device: alpha / rank, or alpha / sqrt(rank); 0 where the slot lacks this pair
   const float*  drop;        // [slots], device: dropout probability on x, 0 for none; NULL: none anywhere
   lora_streams  streams;     // used where drop > 0
   uint32_t      site;        // this projection's number in the model: part of the random counter
