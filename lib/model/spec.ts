@@ -161,5 +161,5 @@ function readWindows(config: Fields, family: Family, name: string, layers: numbe
   if (foreign === undefined && types?.some((type) => type !== expected)) {
     config.refuse('layer_types', `layers of ${name} models are all alike`);
   }
-  return new Array<number>(layers).fill(everywhere);
+  return Array.from({ length: layers }, () => everywhere);
 }

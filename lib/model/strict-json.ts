@@ -18,7 +18,6 @@ export type StrictJson = null | boolean | string | JsonNumber | readonly StrictJ
 const MAX_DEPTH = 32;
 const SPACE = /[ \t\n\r]*/y;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
-const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 
 /** Parses the whole text. Throws a SyntaxError with the character offset and what was expected there. */
 export function parseStrictJson(text: string): StrictJson {
@@ -41,8 +40,19 @@ export function parseStrictJson(text: string): StrictJson {
     return true;
   };
   const string = (): string => {
-    const found = match(STRING) ?? fail('a string');
-    return found.includes('\\') ? (JSON.parse(found) as string) : found.slice(1, -1);
+    const begin = at;
+    if (!take('"')) fail('a string');
+    let escaped = false;
+    for (; text[at] !== '"'; at += 1) {
+      if (text[at] === '\\') {
+        escaped = true;
+        at += 1; // whatever follows, a quote above all, is part of the escape
+      }
+      if (at >= text.length) fail('the end of a string');
+      if (text.charCodeAt(at) < 0x20) fail('no control character in a string');
+    }
+    at += 1;
+    return escaped ? (JSON.parse(text.slice(begin, at)) as string) : text.slice(begin + 1, at - 1);
   };
 
   const object = (depth: number): ReadonlyMap<string, StrictJson> => {
