@@ -35,14 +35,14 @@ function readJson(path) {
   return JSON.parse(readFileSync(path, 'utf8'));
 }
 
-function newest(paths, skip = () => false) {
+/** Time of the newest file under the paths; with `folders`, of the newest folder: when files came or went. */
+function newest(paths, { skip = () => false, folders = false } = {}) {
   let time = 0;
   for (const path of paths) {
     if (!existsSync(path) || skip(path)) continue;
     const stat = statSync(path);
-    time = Math.max(time, stat.isDirectory()
-      ? newest(readdirSync(path).map((name) => join(path, name)), skip)
-      : stat.mtimeMs);
+    if (stat.isDirectory()) time = Math.max(time, newest(readdirSync(path).map((name) => join(path, name)), { skip, folders }));
+    if (stat.isDirectory() === folders) time = Math.max(time, stat.mtimeMs);
   }
   return time;
 }
@@ -146,10 +146,10 @@ function localHeaders() {
   return version === process.versions.node ? [`--nodedir=${prefix}`] : [];
 }
 
-/** Names of the addon's targets, as binding.gyp lists them. */
+/** Names of the addons that binding.gyp builds; libraries that they share are not among them. */
 export function nativeTargets() {
   const text = readFileSync(join(root, 'binding.gyp'), 'utf8');
-  return [...text.matchAll(/["']target_name["']\s*:\s*["'](\w+)["']/g)].map((match) => match[1]);
+  return [...text.matchAll(/"target_name": "(\w+)",(?!\s*"type": "static_library")/g)].map((match) => match[1]);
 }
 
 function jobs() {
@@ -167,12 +167,14 @@ export async function ensureNative({ targets = nativeTargets() } = {}) {
   const known = nativeTargets();
   const wanted = targets.filter((name) => known.includes(name));
   const gyp = join(root, 'binding.gyp');
-  const sources = newest([gyp, join(root, 'native')], (path) => path.endsWith('.md'));
+  const native = join(root, 'native');
+  const layout = Math.max(newest([gyp, join(root, 'scripts', 'sources.cjs')]), newest([native], { folders: true }));
+  const sources = Math.max(layout, newest([native], { skip: (path) => path.endsWith('.md') }));
   const stale = wanted.filter((name) => !existsSync(built(name)) || statSync(built(name)).mtimeMs < sources);
   if (stale.length === 0) return;
   checkCompiler();
   const makefile = join(root, 'build', 'Makefile');
-  const configured = existsSync(makefile) && statSync(makefile).mtimeMs > statSync(gyp).mtimeMs;
+  const configured = existsSync(makefile) && statSync(makefile).mtimeMs > layout;
   const tool = (...args) => npm(['exec', '--no', '--', 'node-gyp', ...args, ...localHeaders()]);
   const advice = (text) => {
     if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|getaddrinfo|status code 4\d\d/.test(text)) {
