@@ -1,0 +1,105 @@
+// What a training run tells the world: the typed events that `for await (const event of run)` yields, that sinks
+// receive, and that metrics.jsonl keeps (step, validation, checkpoint and end).
+
+export type EndReason = 'finished' | 'early-stop' | 'stopped';
+
+/** Something before the first update is under way. Counts where they are known. */
+export interface PhaseEvent {
+  readonly type: 'phase';
+  readonly phase: 'model' | 'data' | 'engine' | 'resume' | 'save';
+  readonly message: string;
+  readonly done?: number;
+  readonly total?: number;
+}
+
+export interface StartEvent {
+  readonly type: 'start';
+  /** Updates already done: 0 unless resumed. */
+  readonly step: number;
+  readonly steps: number;
+  readonly model: string;
+  readonly device: string;
+  readonly dtype: string;
+  /** Trainable numbers of the adapter. */
+  readonly parameters: number;
+  readonly rows: number;
+  /** Tokens of one pass over the training data. */
+  readonly tokens: number;
+  readonly output: string;
+}
+
+export interface StepEvent {
+  readonly type: 'step';
+  /** Updates done, this one included. */
+  readonly step: number;
+  readonly steps: number;
+  /** Passes over the data so far, with a fraction. */
+  readonly epoch: number;
+  /** Exact over the update: sum of weight x nll by sum of weights, over all its micro-batches. */
+  readonly loss: number;
+  readonly lr: number;
+  /** Before clipping. */
+  readonly gradNorm: number;
+  /** Tokens read and tokens learned from, in this update. */
+  readonly tokens: number;
+  readonly scored: number;
+  /** Tokens read a second, over the last updates. */
+  readonly tokensPerSecond: number;
+  readonly scoredPerSecond: number;
+  /** Seconds that this update took. */
+  readonly seconds: number;
+  /** Seconds left, from the speed of the last updates. */
+  readonly eta: number;
+}
+
+export interface ValidationEvent {
+  readonly type: 'validation';
+  readonly step: number;
+  readonly loss: number;
+  readonly perplexity: number;
+  /** Share of scored tokens that the model would have chosen. */
+  readonly accuracy: number;
+  readonly tokens: number;
+  readonly seconds: number;
+  /** Whether this is the best so far. */
+  readonly best: boolean;
+}
+
+export interface CheckpointEvent {
+  readonly type: 'checkpoint';
+  readonly step: number;
+  readonly folder: string;
+}
+
+export interface PauseEvent {
+  readonly type: 'paused' | 'resumed';
+  readonly step: number;
+}
+
+export interface WarningEvent {
+  readonly type: 'warning';
+  readonly message: string;
+}
+
+export interface EndEvent {
+  readonly type: 'end';
+  readonly reason: EndReason;
+  readonly step: number;
+  readonly adapter: string;
+  readonly trainLoss: number | null;
+  readonly validLoss: number | null;
+  /** The step whose weights the adapter holds. */
+  readonly adapterStep: number;
+  readonly seconds: number;
+}
+
+export type TrainEvent =
+  | PhaseEvent | StartEvent | StepEvent | ValidationEvent | CheckpointEvent | PauseEvent | WarningEvent | EndEvent;
+
+/** Receives every event of a run, in order. What it throws becomes a warning; it never ends the run. */
+export interface Sink {
+  event(event: TrainEvent): void;
+  /** Brings what was received to the disk. Called with every checkpoint. */
+  flush?(): Promise<void>;
+  close?(): Promise<void>;
+}
