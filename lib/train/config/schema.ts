@@ -1,0 +1,84 @@
+// The one description of a training configuration: what keys there are, their types, limits and defaults. The YAML
+// parser, `--set`, the editor's JSON schema, `whetstone init` and docs/config.md all come from it.
+
+import { z } from 'zod';
+import { SCHEDULES } from '../schedule.js';
+
+const whole = (low: number) => z.int().min(low);
+const positive = () => z.number().positive();
+const share = () => z.number().min(0).lt(1);
+const files = () => z.union([z.string().min(1), z.array(z.string().min(1)).min(1)], { error: 'expected a file name or a list of file names' });
+
+const data = z.strictObject({
+  train: files().describe('Training rows: a file (.jsonl, .json, .csv, .parquet, .txt) or a list of files.'),
+  valid: files().optional().describe('Held-out rows, for the validation loss. Without them nothing is validated.'),
+  format: z.enum(['auto', 'text', 'completion', 'alpaca', 'messages', 'sharegpt']).default('auto')
+    .describe('How a row is read: "text" learns every token, "completion" (prompt and completion), "alpaca" (instruction, input, ' +
+      'output), "messages" and "sharegpt" (chats) learn only what the model must answer. "auto" looks at the fields of the first row.'),
+});
+
+const lora = z.strictObject({
+  r: whole(1).default(16).describe('Rank of the adapter.'),
+  alpha: positive().optional().describe('Scale of the adapter: alpha / r multiplies its output. Absent: twice r.'),
+  targetModules: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)], { error: 'expected "all-linear", a regular expression or a list of module names' })
+    .default('all-linear')
+    .describe('"all-linear" (every linear but the head), a list of module names (q_proj, v_proj …), or a regular expression for whole module paths.'),
+  dropout: share().default(0).describe('Dropout on the input of the adapter while training.'),
+  rankPattern: z.record(z.string(), whole(1)).optional().describe('Other ranks for some modules: name or regular expression to rank.'),
+  alphaPattern: z.record(z.string(), positive()).optional().describe('Other alphas for some modules: name or regular expression to alpha.'),
+  layersToTransform: z.union([whole(0), z.array(whole(0)).min(1)], { error: 'expected a layer number or a list of layer numbers' }).optional()
+    .describe('Only these layers, counted from 0. Absent: all.'),
+  useRslora: z.boolean().default(false).describe('Scale by alpha / sqrt(r) instead of alpha / r.'),
+});
+
+const earlyStopping = z.strictObject({
+  patience: whole(0).default(0).describe('Validations without improvement before the run stops; 0: never stop early.'),
+  minDelta: z.number().min(0).default(0).describe('Smallest change that counts as an improvement.'),
+  metric: z.enum(['validLoss', 'validAccuracy']).default('validLoss').describe('What is compared; also chooses the best checkpoint.'),
+});
+
+const train = z.strictObject({
+  steps: whole(1).optional().describe('Updates of the run. Wins over epochs.'),
+  epochs: positive().optional().describe('Passes over the training rows; may be a fraction. Absent without steps: 1.'),
+  learningRate: positive().default(2e-4).describe('Peak learning rate.'),
+  schedule: z.enum(SCHEDULES).default('linear').describe('How the learning rate goes after the warm-up.'),
+  warmupRatio: share().default(0).describe('Share of all updates in which the rate climbs from 0.'),
+  warmupSteps: whole(0).default(0).describe('The same in updates; wins over warmupRatio unless 0.'),
+  minLearningRate: z.number().min(0).default(0).describe('Rate at the end of the schedule.'),
+  power: positive().default(1).describe('Exponent of the polynomial schedule.'),
+  decayRatio: z.number().min(0).max(1).default(0.1).describe('Share of all updates in which the wsd schedule decays.'),
+  batchTokens: whole(8).default(2048).describe('Most tokens of one micro-batch. Rows are packed without padding.'),
+  accumulation: whole(1).default(1).describe('Micro-batches of one update.'),
+  maxLength: whole(8).optional().describe('Longest row in tokens; longer ones are cut. Absent: what the model and batchTokens allow.'),
+  shuffle: z.boolean().default(true).describe('Draw a new order of the rows in each epoch.'),
+  weightDecay: z.number().min(0).default(0).describe('Decoupled weight decay of AdamW.'),
+  betas: z.tuple([share(), share()]).default([0.9, 0.999]).describe('Moment decays of AdamW.'),
+  epsilon: positive().default(1e-8).describe('Denominator term of AdamW.'),
+  clip: z.number().min(0).default(1).describe('Largest gradient norm; 0: no clipping.'),
+  neftuneAlpha: z.number().min(0).default(0).describe('Noise on the embeddings while training (NEFTune); 0: none. 5 is usual.'),
+  labelSmoothing: share().default(0).describe('Share of each label spread over the vocabulary.'),
+  seed: whole(0).default(42).describe('Seed of the adapter, the order of rows, dropout and noise.'),
+  dtype: z.enum(['f32', 'bf16']).default('f32').describe('How frozen weights and activations are stored. The adapter itself is always f32.'),
+  validEvery: whole(1).optional().describe('Updates between validations. Absent: a tenth of the run.'),
+  saveEvery: whole(1).optional().describe('Updates between checkpoints. Absent: a tenth of the run, at most 500.'),
+  keep: whole(1).default(2).describe('Checkpoints kept, the newest; the best is kept beside them.'),
+  restoreBest: z.boolean().default(true).describe('With validation rows: the adapter at the end is that of the best validation.'),
+  earlyStopping: earlyStopping.prefault({}).describe('Stop when validation no longer improves.'),
+});
+
+export const configSchema = z.strictObject({
+  model: z.string().min(1).describe('Folder of a Hugging Face model, or its name on the hub (owner/name).'),
+  revision: z.string().min(1).optional().describe('Branch, tag or commit of a model from the hub. Absent: main.'),
+  data: data.describe('Rows to learn from.'),
+  lora: lora.prefault({}).describe('The adapter.'),
+  train: train.prefault({}).describe('The run.'),
+  output: z.string().min(1).default('runs/whetstone').describe('Folder of the run: adapter, checkpoints, metrics, curve.'),
+  device: z.string().regex(/^(auto|cpu|cuda(:\d+)?)$/, { error: 'expected "auto", "cpu", "cuda" or "cuda:<number>"' }).default('auto')
+    .describe('"cpu", "cuda", "cuda:<number>", or "auto": the first GPU that works, else the CPU.'),
+  threads: whole(0).default(0).describe('CPU threads; 0: one per core.'),
+});
+
+/** What a user writes: everything with a default may be left out. */
+export type ConfigInput = z.input<typeof configSchema>;
+/** A checked configuration with defaults filled in. */
+export type Config = z.output<typeof configSchema>;
