@@ -1,0 +1,191 @@
+// The loop: micro-batches to the engine, one update per window, validation and checkpoints when they are due. It knows
+// nothing of files or models; what it needs comes as a Job. The next batch is built while the engine computes.
+
+import type { AdapterSlot, Batch } from '../batch.js';
+import { EngineError, isEngineError } from '../errors.js';
+import type { Session, SlotLoss, UpdateRule } from '../engine/types.js';
+import type { TrainEvent } from '../track/events.js';
+import type { Control } from './control.js';
+import type { Feed, Window } from './feed.js';
+import { Meter } from './meter.js';
+import type { Plan } from './plan.js';
+import { judge } from './stopping.js';
+import type { StoppingOptions, StoppingState } from './stopping.js';
+
+/** Everything about the loop that a checkpoint keeps beside the tensors. JSON. */
+export interface Progress {
+  /** Updates done. */
+  readonly step: number;
+  readonly stopping: StoppingState;
+  /** Peak learning rate now. */
+  readonly learningRate: number;
+  /** Loss of the last update, and sums over the whole run. */
+  readonly lastLoss: number | null;
+  readonly lossSum: number;
+  readonly weightSum: number;
+  readonly validLoss: number | null;
+  /** Seconds spent so far. */
+  readonly seconds: number;
+}
+
+export interface Score {
+  readonly loss: number;
+  readonly accuracy: number;
+  readonly tokens: number;
+}
+
+export interface Job {
+  readonly session: Session;
+  readonly slot: AdapterSlot;
+  readonly feed: Feed;
+  readonly plan: Plan;
+  readonly rule: Omit<UpdateRule, 'slot' | 'lr'>;
+  /** Factor of the peak learning rate, by updates done. */
+  readonly factor: (step: number) => number;
+  readonly stopping: StoppingOptions & { readonly metric: 'validLoss' | 'validAccuracy' };
+  readonly validate?: (signal: AbortSignal) => Promise<Score>;
+  /** Writes a checkpoint and returns its folder. */
+  readonly save: (progress: Progress) => Promise<string>;
+  readonly emit: (event: TrainEvent) => void;
+  /** Resolves when whoever reads the events keeps up. */
+  readonly ready: () => Promise<void>;
+  readonly control: Control;
+}
+
+export interface Outcome {
+  readonly reason: 'finished' | 'early-stop' | 'stopped';
+  readonly progress: Progress;
+}
+
+const now = (): number => performance.now() / 1000;
+
+/** Runs from `start` to the end of the plan, an early stop, or `control.stop`; the last state is always saved. */
+export async function trainLoop(job: Job, start: Progress): Promise<Outcome> {
+  const { plan, control, emit } = job;
+  const meter = new Meter();
+  const began = now() - start.seconds;
+  let progress = start;
+  let saved = start.step;
+  let reason: Outcome['reason'] = 'finished';
+
+  const save = async (): Promise<void> => {
+    progress = { ...progress, seconds: now() - began };
+    const folder = await job.save(progress);
+    saved = progress.step;
+    emit({ type: 'checkpoint', step: progress.step, folder });
+  };
+
+  if (start.step === 0 && job.validate) progress = { ...progress, validLoss: (await validate(job, start, false)).loss };
+  let window: Window | undefined = start.step < plan.steps ? job.feed.window(start.step) : undefined;
+  let first: Batch | undefined = window?.batches[0]!();
+  while (window && first) {
+    await job.ready();
+    if (!(await control.gate((paused) => emit({ type: paused ? 'paused' : 'resumed', step: progress.step })))) {
+      reason = 'stopped';
+      break;
+    }
+    const stepBegan = now();
+    const lr = control.learningRate * job.factor(progress.step);
+    const current = window;
+    const ahead = (): void => {
+      window = progress.step + 1 < plan.steps ? job.feed.window(progress.step + 1) : undefined;
+      first = window?.batches[0]!();
+    };
+    const update = await oneUpdate(job, current, first, lr, ahead).catch((error: unknown) => {
+      throw explain(error, progress.step + 1, saved);
+    });
+    const step = progress.step + 1;
+    const seconds = now() - stepBegan;
+    const loss = update.lossSum / update.weightSum;
+    progress = {
+      ...progress, step, lastLoss: loss, learningRate: control.learningRate,
+      lossSum: progress.lossSum + update.lossSum, weightSum: progress.weightSum + update.weightSum,
+    };
+    emit({
+      type: 'step', step, steps: plan.steps, epoch: current.epoch, loss, lr, gradNorm: update.gradNorm,
+      tokens: update.tokens, scored: update.scored, seconds, ...meter.note(update.tokens, update.scored, seconds, plan.steps - step),
+    });
+
+    let improved = false;
+    let stop = false;
+    if (job.validate && (step % plan.validEvery === 0 || step === plan.steps)) {
+      const score = await validate(job, progress, true);
+      ({ improved, stop } = score);
+      progress = { ...progress, stopping: score.state, validLoss: score.loss };
+    }
+    if (improved || step % plan.saveEvery === 0 || step === plan.steps) await save();
+    if (stop) {
+      reason = 'early-stop';
+      break;
+    }
+  }
+  if (saved !== progress.step || progress.step === 0) await save();
+  return { reason, progress: { ...progress, seconds: now() - began } };
+}
+
+interface Update {
+  readonly lossSum: number;
+  readonly weightSum: number;
+  readonly scored: number;
+  readonly tokens: number;
+  readonly gradNorm: number;
+}
+
+/** One window: at most two batches lie with the engine; `ahead` is called while the last one is being computed. */
+async function oneUpdate(job: Job, window: Window, first: Batch, lr: number, ahead: () => void): Promise<Update> {
+  const { session, slot, control: { signal } } = job;
+  const sum = { lossSum: 0, weightSum: 0, scored: 0, tokens: 0 };
+  const add = (losses: readonly SlotLoss[]): void => {
+    for (const loss of losses.filter((entry) => entry.slot === slot)) {
+      sum.lossSum += loss.lossSum;
+      sum.weightSum += loss.weightSum;
+      sum.scored += loss.scored;
+    }
+  };
+  try {
+    let before: Promise<readonly SlotLoss[]> | undefined;
+    for (let i = 0; i < window.batches.length; i++) {
+      const batch = i === 0 ? first : window.batches[i]!();
+      const pending = quiet(session.accumulate(batch, { signal }));
+      sum.tokens += batch.tokens.length;
+      if (before) add(await before);
+      before = pending;
+    }
+    const update = quiet(session.applyGradients([{ ...job.rule, slot, lr }], { signal }));
+    ahead();
+    if (before) add(await before);
+    const report = (await update)[0]!;
+    return { ...sum, gradNorm: report.gradNorm };
+  } catch (error) {
+    await session.dropGradients().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Its rejection is looked at later, or never if an earlier one came first. */
+function quiet<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
+}
+
+async function validate(job: Job, progress: Progress, counts: boolean) {
+  const began = now();
+  const score = await job.validate!(job.control.signal);
+  const value = job.stopping.metric === 'validLoss' ? score.loss : score.accuracy;
+  const verdict = counts ? judge(progress.stopping, progress.step, value, job.stopping)
+    : { state: progress.stopping, improved: false, stop: false };
+  job.emit({
+    type: 'validation', step: progress.step, loss: score.loss, perplexity: Math.exp(score.loss), accuracy: score.accuracy,
+    tokens: score.tokens, seconds: now() - began, best: verdict.improved,
+  });
+  return { ...verdict, loss: score.loss };
+}
+
+function explain(error: unknown, step: number, saved: number): unknown {
+  if (!isEngineError(error, 'ERR_NOT_FINITE')) return error;
+  const kept = saved > 0 ? `The checkpoint of update ${saved} is intact.` : 'Nothing had been saved yet.';
+  return new EngineError(
+    `update ${step}: the ${error.details.where} is not a finite number, so the update was not made. ${kept} ` +
+    'Lower train.learningRate, add a warm-up (train.warmupRatio) or a smaller train.clip, and look at the rows of this update.',
+    error.details, { cause: error });
+}
