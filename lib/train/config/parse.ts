@@ -104,7 +104,7 @@ function finish(config: Config): Config {
 
 function complaint(place: Place, key: string | undefined, problem: string): EngineError<Extract<EngineError['details'], { code: 'ERR_CONFIG' }>> {
   const where = place.file === undefined ? '' : place.line === undefined ? `${place.file}: ` : `${place.file}:${place.line}:${place.column}: `;
-  const named = key === undefined || problem.includes(key) ? problem : `${key}: ${problem}`;
+  const named = key === undefined || problem.includes(key) || place.file?.startsWith('--set ') ? problem : `${key}: ${problem}`;
   return new EngineError(`${where}${named}`, { code: 'ERR_CONFIG', ...(key === undefined ? {} : { key }), ...place });
 }
 
