@@ -5,6 +5,9 @@ import type { Sink, StepEvent, TrainEvent } from './events.js';
 import type { Terminal } from './terminal.js';
 
 const BAR = 24;
+const ESCAPE = '\u001b[';
+/** Colour codes, kept by split. */
+const COLOR = new RegExp('(\u001b\\[[0-9;]*m)');
 
 export class ConsoleLog implements Sink {
   #drawn = false;
@@ -106,8 +109,8 @@ export class ConsoleLog implements Sink {
 export function fit(text: string, columns: number): string {
   let visible = 0;
   let out = '';
-  for (const part of text.split(/(\u001b\[[0-9;]*m)/)) {
-    if (part.startsWith('\u001b[')) {
+  for (const part of text.split(COLOR)) {
+    if (part.startsWith(ESCAPE)) {
       out += part;
     } else {
       const kept = [...part].slice(0, Math.max(0, columns - visible));

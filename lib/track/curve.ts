@@ -58,7 +58,7 @@ export function drawCurve(metrics: readonly Metric[], options: CurveOptions): st
   const all = [...train, ...valid];
   if (all.length === 0) return frame(options, `<text x="${WIDTH / 2}" y="${HEIGHT / 2}" class="label" text-anchor="middle">no updates yet</text>`);
 
-  const xHigh = Math.max(...[1], ...ends(all, 0));
+  const xHigh = Math.max(1, ends(all, 0)[1]);
   const [yLow, yHigh] = range(all.map((point) => point[1]));
   const x = (step: number): number => PLOT.left + (step / xHigh) * (WIDTH - PLOT.left - PLOT.right);
   const y = (value: number): number =>

@@ -76,9 +76,8 @@ export async function trainLoop(job: Job, start: Progress): Promise<Outcome> {
   };
 
   if (start.step === 0 && job.validate) progress = { ...progress, validLoss: (await validate(job, start, false)).loss };
-  let window: Window | undefined = start.step < plan.steps ? job.feed.window(start.step) : undefined;
-  let first: Batch | undefined = window?.batches[0]!();
-  while (window && first) {
+  let next = prepare(job, start.step);
+  while (next) {
     await job.ready();
     if (!(await control.gate((paused) => emit({ type: paused ? 'paused' : 'resumed', step: progress.step })))) {
       reason = 'stopped';
@@ -86,15 +85,12 @@ export async function trainLoop(job: Job, start: Progress): Promise<Outcome> {
     }
     const stepBegan = now();
     const lr = control.learningRate * job.factor(progress.step);
-    const current = window;
-    const ahead = (): void => {
-      window = progress.step + 1 < plan.steps ? job.feed.window(progress.step + 1) : undefined;
-      first = window?.batches[0]!();
-    };
-    const update = await oneUpdate(job, current, first, lr, ahead).catch((error: unknown) => {
-      throw explain(error, progress.step + 1, saved);
-    });
+    const { epoch } = next.window;
     const step = progress.step + 1;
+    const update: Update = await oneUpdate(job, next, lr, step).catch((error: unknown) => {
+      throw explain(error, step, saved);
+    });
+    next = update.next;
     const seconds = now() - stepBegan;
     const loss = update.lossSum / update.weightSum;
     progress = {
@@ -102,7 +98,7 @@ export async function trainLoop(job: Job, start: Progress): Promise<Outcome> {
       lossSum: progress.lossSum + update.lossSum, weightSum: progress.weightSum + update.weightSum,
     };
     emit({
-      type: 'step', step, steps: plan.steps, epoch: current.epoch, loss, lr, gradNorm: update.gradNorm,
+      type: 'step', step, steps: plan.steps, epoch, loss, lr, gradNorm: update.gradNorm,
       tokens: update.tokens, scored: update.scored, seconds, ...meter.note(update.tokens, update.scored, seconds, plan.steps - step),
     });
 
@@ -123,7 +119,20 @@ export async function trainLoop(job: Job, start: Progress): Promise<Outcome> {
   return { reason, progress: { ...progress, seconds: now() - began } };
 }
 
+/** A window whose first batch is built. */
+interface Prepared {
+  readonly window: Window;
+  readonly first: Batch;
+}
+
+function prepare(job: Job, step: number): Prepared | undefined {
+  if (step >= job.plan.steps) return undefined;
+  const window = job.feed.window(step);
+  return { window, first: window.batches[0]!() };
+}
+
 interface Update {
+  readonly next: Prepared | undefined;
   readonly lossSum: number;
   readonly weightSum: number;
   readonly scored: number;
@@ -131,8 +140,8 @@ interface Update {
   readonly gradNorm: number;
 }
 
-/** One window: at most two batches lie with the engine; `ahead` is called while the last one is being computed. */
-async function oneUpdate(job: Job, window: Window, first: Batch, lr: number, ahead: () => void): Promise<Update> {
+/** One window: at most two batches lie with the engine; the next window is prepared while the last one is computed. */
+async function oneUpdate(job: Job, { window, first }: Prepared, lr: number, step: number): Promise<Update> {
   const { session, slot, control: { signal } } = job;
   const sum = { lossSum: 0, weightSum: 0, scored: 0, tokens: 0 };
   const add = (losses: readonly SlotLoss[]): void => {
@@ -152,10 +161,10 @@ async function oneUpdate(job: Job, window: Window, first: Batch, lr: number, ahe
       before = pending;
     }
     const update = quiet(session.applyGradients([{ ...job.rule, slot, lr }], { signal }));
-    ahead();
+    const next = prepare(job, step);
     if (before) add(await before);
     const report = (await update)[0]!;
-    return { ...sum, gradNorm: report.gradNorm };
+    return { ...sum, next, gradNorm: report.gradNorm };
   } catch (error) {
     await session.dropGradients().catch(() => undefined);
     throw error;

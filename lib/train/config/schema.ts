@@ -12,9 +12,9 @@ const files = () => z.union([z.string().min(1), z.array(z.string().min(1)).min(1
 const data = z.strictObject({
   train: files().describe('Training rows: a file (.jsonl, .json, .csv, .parquet, .txt) or a list of files.'),
   valid: files().optional().describe('Held-out rows, for the validation loss. Without them nothing is validated.'),
-  format: z.enum(['auto', 'text', 'completion', 'alpaca', 'messages', 'sharegpt']).default('auto')
+  format: z.enum(['auto', 'text', 'completion', 'alpaca', 'messages']).default('auto')
     .describe('How a row is read: "text" learns every token, "completion" (prompt and completion), "alpaca" (instruction, input, ' +
-      'output), "messages" and "sharegpt" (chats) learn only what the model must answer. "auto" looks at the fields of the first row.'),
+      'output) and "messages" (chats) learn only what the model must answer. "auto" looks at the fields of the first row.'),
 });
 
 const lora = z.strictObject({
