@@ -215,3 +215,5 @@ export async function ensureAll(options = {}) {
   await ensureNative(options);
   await ensureLib();
 }
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await orExit(() => ensureAll());
