@@ -2,12 +2,20 @@
 #ifndef LORA_CPU_BACKEND_H
 #define LORA_CPU_BACKEND_H
 
+#include <string>
+#include <vector>
+
 #include "abi/backend.h"
 
 namespace lora::cpu {
 
 lora_status cpu_backend(lora_backend* out);
 lora_status oracle_backend(lora_backend* out);
+
+// Instruction sets that run here, weakest first, and the one that a device opened now would use. The latter throws
+// when the environment variable WHETSTONE_ISA names none of them.
+std::vector<std::string> cpu_isas();
+std::string cpu_isa();
 
 }  // namespace lora::cpu
 
