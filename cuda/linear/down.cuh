@@ -1,0 +1,150 @@
+// linear_down_kernel: the thin products of an adapter, rows of a batch times a matrix of a few columns.
+//
+//   forward    u[t,:]  = drop(x)[t,:] A[slot]^T,   us = scale u     (A [R,K], K-major: kTransposed false)
+//   backward   g[t,:]  = scale dy[t,:] B[slot]                      (B [N,R], R along memory: kTransposed true)
+//
+// Shapes   x [T,K] bf16; out and scaled [T,R]; K a multiple of 8, R of 16; kN columns of one sibling a block.
+// How      A block of four warps owns 64 rows of one segment. Tiles of 64 along K come through cp.async, kStages deep,
+//          each warp multiplies 16 rows with mma.sync. x is read once per block column. Bound by memory.
+// Dropout  is applied to the tile in shared memory before the product, two Philox draws for eight elements.
+#pragma once
+
+#include "linear/route.h"
+#include "prim/drop.cuh"
+#include "prim/mma_sm80.cuh"
+#include "prim/pack.cuh"
+
+namespace lora::cuda {
+
+constexpr int kThinRows = 64, kThinK = 64, kThinThreads = 128, kThinStages = 4;
+constexpr int kThinPitch = kThinK + 8;  // elements: 144 bytes keep ldmatrix free of bank conflicts
+
+struct DownPart {
+  const bf16*   x;       // [T, width]: x, or dy
+  const bf16*   matrix;  // slot 0's A or B
+  bf16*         out;     // u, or g
+  bf16*         scaled;  // us; null: `out` itself is scaled
+  const float*  drop;
+  lora_streams  streams;
+  const double* scale;
+  unsigned      site;
+  int           width;   // of the contraction
+};
+
+struct DownArgs {
+  DownPart    part[3];
+  RowTiles    rows;
+  const int*  row;  // lora_route.row_dev
+  long long   slot_stride;
+  int         rank;
+};
+
+// Multiplies one tile [rows][columns .. + 63] in place by its dropout factors. `row` maps a tile row to its counter.
+__device__ __forceinline__ void drop_tile(bf16* tile, int pitch, const DropStream& stream, const int* row, int first, int rows, int column) {
+  if (stream.threshold == 0) return;
+  for (int i = threadIdx.x; i < kThinRows * 8; i += kThinThreads) {
+    const int r = i / 8, c = i % 8 * 8;
+    if (r >= rows) continue;
+    float factor[8];
+    drop_eight(stream, row[first + r], column + c, factor);
+    Pack<bf16> pack = load_pack(tile + r * pitch + c);
+#pragma unroll
+    for (int j = 0; j < 8; ++j) pack.at[j] = from_f32<bf16>(to_f32(pack.at[j]) * factor[j]);
+    store_pack(tile + r * pitch + c, pack);
+  }
+}
+
+template <int kN, bool kTransposed>
+struct DownShared {
+  static constexpr int kPitchB = kTransposed ? kN + 8 : kThinPitch;
+  static constexpr int kRowsB = kTransposed ? kThinK : kN;
+  static constexpr int kStage = kThinRows * kThinPitch + kRowsB * kPitchB;  // elements
+  static constexpr int kBytes = kThinStages * kStage * 2;
+};
+
+// Grid: x row tiles, y column blocks of kN within R, z siblings.
+template <int kN, bool kTransposed>
+__global__ void __launch_bounds__(kThinThreads) linear_down_kernel(const __grid_constant__ DownArgs args) {
+  using Shared = DownShared<kN, kTransposed>;
+  extern __shared__ __align__(16) unsigned char raw[];
+  bf16* ring = reinterpret_cast<bf16*>(raw);
+  const DownPart& part = args.part[blockIdx.z];
+  const RowTile tile = find_tile(args.rows, blockIdx.x, kThinRows);
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, n0 = blockIdx.y * kN;
+  float acc[kN / 8][4];
+#pragma unroll
+  for (int j = 0; j < kN / 8; ++j) acc[j][0] = acc[j][1] = acc[j][2] = acc[j][3] = 0.0f;
+
+  if (tile.slot >= 0) {
+    const DropStream stream = drop_stream(part.drop, part.streams.seed, part.streams.tick, part.site, tile.slot);
+    const bf16* matrix = part.matrix + tile.slot * args.slot_stride;
+    const int steps = (part.width + kThinK - 1) / kThinK;
+    const auto load = [&](int step) {
+      bf16* a = ring + step % kThinStages * Shared::kStage;
+      bf16* b = a + kThinRows * kThinPitch;
+      const int k0 = step * kThinK;
+      if (step < steps) {
+        for (int i = threadIdx.x; i < kThinRows * 8; i += kThinThreads) {
+          const int r = i / 8, c = i % 8 * 8;
+          const bool valid = r < tile.rows && k0 + c < part.width;
+          copy16(a + r * kThinPitch + c, valid ? part.x + static_cast<long long>(tile.row + r) * part.width + k0 + c : part.x, valid);
+        }
+        constexpr int kWide = (kTransposed ? kN : kThinK) / 8;
+        for (int i = threadIdx.x; i < Shared::kRowsB * kWide; i += kThinThreads) {
+          const int r = i / kWide, c = i % kWide * 8;
+          const bool valid = kTransposed ? k0 + r < part.width && n0 + c < args.rank : n0 + r < args.rank && k0 + c < part.width;
+          const long long at = kTransposed ? static_cast<long long>(k0 + r) * args.rank + n0 + c
+                                           : static_cast<long long>(n0 + r) * part.width + k0 + c;
+          copy16(b + r * Shared::kPitchB + c, valid ? matrix + at : matrix, valid);
+        }
+      }
+      copy_commit();
+    };
+    for (int step = 0; step < kThinStages - 1; ++step) load(step);
+    for (int step = 0; step < steps; ++step) {
+      copy_wait<kThinStages - 2>();
+      __syncthreads();
+      load(step + kThinStages - 1);
+      bf16* a = ring + step % kThinStages * Shared::kStage;
+      const bf16* b = a + kThinRows * kThinPitch;
+      if (stream.threshold != 0) {
+        drop_tile(a, kThinPitch, stream, args.row, tile.row, tile.rows, step * kThinK);
+        __syncthreads();
+      }
+#pragma unroll
+      for (int k = 0; k < kThinK; k += 16) {
+        std::uint32_t left[4];
+        ldmatrix4(left, a + (warp * 16 + lane % 16) * kThinPitch + k + lane / 16 * 8);
+#pragma unroll
+        for (int n = 0; n < kN; n += 16) {
+          std::uint32_t right[4];
+          if (kTransposed) ldmatrix4_transposed(right, b + (k + lane % 16) * Shared::kPitchB + n + lane / 16 * 8);
+          else ldmatrix4(right, b + (n + lane / 16 * 8 + lane % 8) * Shared::kPitchB + k + lane / 8 % 2 * 8);
+          mma(acc[n / 8], left, right[0], right[1]);
+          mma(acc[n / 8 + 1], left, right[2], right[3]);
+        }
+      }
+    }
+    copy_wait<0>();
+  }
+  const float scale = tile.slot >= 0 ? static_cast<float>(part.scale[tile.slot]) : 0.0f;
+  const float out_scale = part.scaled == nullptr ? scale : 1.0f;
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    const int r = warp * 16 + lane / 4 + half * 8;
+    if (r >= tile.rows) continue;
+    const long long line = static_cast<long long>(tile.row + r) * args.rank;
+#pragma unroll
+    for (int j = 0; j < kN / 8; ++j) {
+      const int column = n0 + j * 8 + lane % 4 * 2;
+      if (column >= args.rank) continue;
+      const float x = acc[j][half * 2], y = acc[j][half * 2 + 1];
+      *reinterpret_cast<__nv_bfloat162*>(part.out + line + column) = __floats2bfloat162_rn(x * out_scale, y * out_scale);
+      if (part.scaled != nullptr) {
+        *reinterpret_cast<__nv_bfloat162*>(part.scaled + line + column) = __floats2bfloat162_rn(x * scale, y * scale);
+      }
+    }
+  }
+}
+
+}  // namespace lora::cuda

@@ -1,0 +1,286 @@
+// The linear with adapters, forward and backward: chooses between the Hopper path and the portable one, lays out the
+// parts of a launch, and runs down, main and grad in order. docs/math/linear.md has the formulas.
+#include "common/launch.h"
+#include "common/tensor_map.h"
+#include "entries.h"
+#include "linear/any.h"
+#include "linear/border_drop.cuh"
+#include "linear/down.cuh"
+#include "linear/grad.cuh"
+#include "linear/main_sm90.cuh"
+
+namespace lora::cuda {
+namespace {
+
+bool aligned(const void* data) { return reinterpret_cast<std::uintptr_t>(data) % 16 == 0; }
+
+// What the copy engine and the 16-byte copies need of a product's operands.
+bool fast(const lora_device* device, const lora_weight& w, const lora_pair& pair) {
+  if (device->major != 9 || w.codes.dtype != LORA_BF16 || w.block != 0) return false;
+  if (w.codes.shape[0] % 8 != 0 || w.codes.shape[1] % 8 != 0 || !aligned(w.codes.data)) return false;
+  if (pair.a == nullptr) return true;
+  return pair.dtype == LORA_BF16 && pair.rank % 16 == 0 && pair.slot_stride % 8 == 0 && aligned(pair.a) && aligned(pair.b);
+}
+
+// A route for calls that have none: all rows on the base weights.
+struct PlainRoute {
+  int32_t begin[2], slot[1] = {-1};
+  lora_route route{};
+  explicit PlainRoute(std::int64_t tokens) {
+    begin[0] = 0, begin[1] = static_cast<int32_t>(tokens);
+    route.begin = begin, route.slot = slot, route.segments = 1;
+  }
+};
+
+int slots_of(const lora_route& route) {
+  int slots = 1;
+  for (int i = 0; i < route.segments; ++i) slots = std::max(slots, route.slot[i] + 1);
+  return slots;
+}
+
+// Runs work(rows) for pieces of the route of at most kMaxSegments segments, cut into tiles of `tile_rows`.
+template <class Work>
+void each_piece(const lora_route& route, int tile_rows, Work&& work) {
+  RowTiles rows;
+  for (int i = 0; i < route.segments;) {
+    i = cut_rows(route, i, tile_rows, rows);
+    if (rows.tiles > 0) work(rows);
+  }
+}
+
+template <class Kernel>
+void allow_shared(Kernel kernel, int bytes) {
+  LORA_CUDA(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
+}
+
+// Columns of the adapter's side that one thin block takes.
+template <class Work>
+void with_thin_columns(int rank, Work&& work) {
+  if (rank <= 16) work(std::integral_constant<int, 16>{});
+  else if (rank <= 32) work(std::integral_constant<int, 32>{});
+  else work(std::integral_constant<int, 64>{});
+}
+
+template <bool kTransposed>
+void launch_down(lora_stream* stream, DownArgs& args, int parts) {
+  with_thin_columns(args.rank, [&](auto columns) {
+    constexpr int kN = columns.value;
+    const auto kernel = linear_down_kernel<kN, kTransposed>;
+    constexpr int kBytes = DownShared<kN, kTransposed>::kBytes;
+    allow_shared(kernel, kBytes);
+    const dim3 grid(static_cast<unsigned>(args.rows.tiles), static_cast<unsigned>(ceil_div(args.rank, kN)), static_cast<unsigned>(parts));
+    kernel<<<grid, kThinThreads, kBytes, stream->handle>>>(args);
+    LORA_LAUNCHED("linear_down");
+  });
+}
+
+// The wider tile unless the narrower one fills the last wave so much better that it wins.
+bool wide_tile(std::int64_t row_tiles, std::int64_t columns, int units) {
+  const double wide = static_cast<double>(ceil_div(row_tiles * ceil_div(columns, 256), units));
+  const double narrow = 0.55 * static_cast<double>(ceil_div(row_tiles * ceil_div(columns, 128), units));
+  return wide <= narrow;
+}
+
+template <bool kBackward>
+void launch_main(lora_stream* stream, MainArgs& args) {
+  std::int64_t columns = 0;
+  for (int p = 0; p < (kBackward ? 1 : args.parts); ++p) columns += args.part[p].columns;
+  const auto launch = [&](auto tile) {
+    constexpr int kTileN = tile.value;
+    args.column_tiles = 0;
+    for (int p = 0; p < (kBackward ? 1 : args.parts); ++p) {
+      args.part[p].first = args.column_tiles;
+      args.column_tiles += static_cast<int>(ceil_div(args.part[p].columns, kTileN));
+    }
+    const auto kernel = linear_main_sm90_kernel<kTileN, kBackward>;
+    allow_shared(kernel, MainShared<kTileN>::kBytes);
+    const int tiles = args.rows.tiles * args.column_tiles;
+    kernel<<<std::min(tiles, stream->device->units), kMainThreads, MainShared<kTileN>::kBytes, stream->handle>>>(args);
+    LORA_LAUNCHED("linear_main_sm90");
+  };
+  if (wide_tile(args.rows.tiles, columns, stream->device->units)) launch(std::integral_constant<int, 256>{});
+  else launch(std::integral_constant<int, 128>{});
+}
+
+// The maps of one part; `box` is the width of the column tile that launch_main will choose.
+void forward_maps(MainPart& part, const lora_linear_args& call, const bf16* scaled, int slots, int box) {
+  const std::int64_t tokens = call.x.shape[0], k = call.w.codes.shape[1], n = call.w.codes.shape[0], r = call.pair.rank;
+  part.left = tensor_map(call.x.data, k, tokens, 1, k, tokens * k, kTileK, kTileM);
+  part.right = tensor_map(call.w.codes.data, k, n, 1, k, n * k, kTileK, box);
+  if (call.pair.a == nullptr) return;
+  part.left_border = tensor_map(scaled, r, tokens, 1, r, tokens * r, kTileK, kTileM);
+  part.right_border = tensor_map(call.pair.b, r, n, slots, r, call.pair.slot_stride, kTileK, box);
+}
+
+void backward_maps(MainPart& part, const lora_linear_bwd_args& call, const bf16* g, int slots) {
+  const std::int64_t tokens = call.dy.shape[0], n = call.dy.shape[1], k = call.w.codes.shape[1], r = call.pair.rank;
+  part.left = tensor_map(call.dy.data, n, tokens, 1, n, tokens * n, kTileK, kTileM);
+  part.right = tensor_map(call.w.codes.data, k, n, 1, k, n * k, 64, kTileK);
+  if (g == nullptr) return;
+  part.left_border = tensor_map(g, r, tokens, 1, r, tokens * r, kTileK, kTileM);
+  part.right_border = tensor_map(call.pair.a, k, r, slots, k, call.pair.slot_stride, 64, kTileK);
+}
+
+void forward_fast(lora_stream* stream, const lora_linear_args* calls, int count) {
+  const std::int64_t tokens = calls[0].x.shape[0];
+  Workspace workspace(stream->device);
+  const PlainRoute plain(tokens);
+  const lora_route& route = calls[0].route.segments > 0 ? calls[0].route : plain.route;
+  const int slots = slots_of(route);
+  bf16* scaled[kMaxParts] = {};
+  DownArgs down{};
+  int downs = 0;
+  for (int i = 0; i < count; ++i) {
+    const lora_linear_args& call = calls[i];
+    if (call.pair.a == nullptr) continue;
+    scaled[i] = workspace.take<bf16>(static_cast<std::size_t>(tokens) * call.pair.rank);
+    down.part[downs++] = DownPart{ptr<bf16>(call.x), static_cast<bf16*>(call.pair.a), ptr<bf16>(call.u), scaled[i], call.pair.drop,
+                                  call.pair.streams, call.pair.scale, call.pair.site, static_cast<int>(call.x.shape[1])};
+    down.row = route.row_dev, down.slot_stride = call.pair.slot_stride, down.rank = call.pair.rank;
+  }
+  if (downs > 0) {
+    each_piece(route, kThinRows, [&](const RowTiles& rows) {
+      down.rows = rows;
+      launch_down<false>(stream, down, downs);
+    });
+  }
+  std::int64_t columns = 0;
+  for (int i = 0; i < count; ++i) columns += calls[i].y.shape[1];
+  each_piece(route, kTileM, [&](const RowTiles& rows) {
+    MainArgs args{};
+    args.rows = rows, args.parts = count;
+    const int box = wide_tile(rows.tiles, columns, stream->device->units) ? 256 : 128;
+    for (int i = 0; i < count; ++i) {
+      MainPart& part = args.part[i];
+      part.out = ptr<bf16>(calls[i].y), part.bias = ptr<bf16>(calls[i].bias), part.columns = static_cast<int>(calls[i].y.shape[1]);
+      part.steps = static_cast<int>(ceil_div(calls[i].x.shape[1], kTileK)), part.rank = scaled[i] != nullptr ? calls[i].pair.rank : 0;
+      forward_maps(part, calls[i], scaled[i], slots, box);
+    }
+    launch_main<false>(stream, args);
+  });
+}
+
+// dA (from x and g) or dB (from dy and u) of all parts of one route.
+template <bool kFlip>
+void launch_grad(lora_stream* stream, const lora_route& route, GradArgs& args, int parts) {
+  std::int64_t columns = 0;
+  for (int p = 0; p < parts; ++p) columns = std::max<std::int64_t>(columns, args.part[p].columns);
+  each_piece(route, kGradRows, [&](const RowTiles& rows) {
+    Workspace workspace(stream->device);
+    args.rows = rows;
+    for (int p = 0; p < parts; ++p) {
+      args.part[p].partial = workspace.take<float>(static_cast<std::size_t>(rows.tiles) * args.part[p].columns * args.rank);
+    }
+    with_thin_columns(args.rank, [&](auto thin) {
+      constexpr int kN = thin.value;
+      const auto kernel = linear_grad_kernel<kN>;
+      allow_shared(kernel, GradShared<kN>::kBytes);
+      const dim3 grid(static_cast<unsigned>(ceil_div(columns, kGradColumns)), static_cast<unsigned>(rows.tiles),
+                      static_cast<unsigned>(parts * ceil_div(args.rank, kN)));
+      kernel<<<grid, kThinThreads, GradShared<kN>::kBytes, stream->handle>>>(args);
+      LORA_LAUNCHED("linear_grad");
+    });
+    const dim3 grid(stride_blocks(columns * args.rank, 256, stream->device, 4), static_cast<unsigned>(parts));
+    linear_grad_sum_kernel<kFlip><<<grid, 256, 0, stream->handle>>>(args);
+    LORA_LAUNCHED("linear_grad_sum");
+  });
+}
+
+void backward_fast(lora_stream* stream, const lora_linear_bwd_args* calls, int count) {
+  const std::int64_t tokens = calls[0].dy.shape[0];
+  Workspace workspace(stream->device);
+  const PlainRoute plain(tokens);
+  const lora_route& route = calls[0].route.segments > 0 ? calls[0].route : plain.route;
+  const int slots = slots_of(route);
+  bf16* g[kMaxParts] = {};
+  DownArgs down{};
+  GradArgs da{}, db{};
+  BorderArgs border{};
+  int adapters = 0, trained = 0;
+  bool dropping = false;
+  for (int i = 0; i < count; ++i) {
+    const lora_linear_bwd_args& call = calls[i];
+    const lora_pair& pair = call.pair;
+    if (pair.a == nullptr) continue;
+    const int n = static_cast<int>(call.dy.shape[1]), k = static_cast<int>(call.w.codes.shape[1]);
+    g[i] = workspace.take<bf16>(static_cast<std::size_t>(tokens) * pair.rank);
+    down.part[adapters] = DownPart{ptr<bf16>(call.dy), static_cast<bf16*>(pair.b), g[i], nullptr, nullptr, {}, pair.scale, 0, n};
+    border.part[adapters] = BorderPart{g[i], static_cast<bf16*>(pair.a), pair.drop, pair.streams, pair.site};
+    dropping = dropping || pair.drop != nullptr;
+    if (pair.da != nullptr) {
+      da.part[trained] = GradPart{ptr<bf16>(call.x), g[i], nullptr, static_cast<float*>(pair.da), nullptr, pair.drop, pair.streams, pair.site, k};
+      db.part[trained] = GradPart{ptr<bf16>(call.dy), ptr<bf16>(call.u), nullptr, static_cast<float*>(pair.db), pair.scale, nullptr, {}, 0, n};
+      ++trained;
+    }
+    ++adapters;
+    down.slot_stride = da.slot_stride = db.slot_stride = border.slot_stride = pair.slot_stride;
+    down.rank = da.rank = db.rank = border.rank = pair.rank;
+  }
+  down.row = da.row = db.row = border.row = route.row_dev;
+  if (adapters > 0) {
+    each_piece(route, kThinRows, [&](const RowTiles& rows) {
+      down.rows = rows;
+      launch_down<true>(stream, down, adapters);
+    });
+  }
+  if (calls[0].dx.data != nullptr) {
+    const int k = static_cast<int>(calls[0].w.codes.shape[1]);
+    const bool border_first = dropping && adapters > 0;
+    if (border_first) {
+      border.parts = adapters, border.dx = ptr<bf16>(calls[0].dx), border.width = k, border.add = calls[0].dx_write == LORA_ADD;
+      each_piece(route, kThinRows, [&](const RowTiles& rows) {
+        border.rows = rows;
+        linear_border_drop_kernel<<<dim3(static_cast<unsigned>(ceil_div(k, 64)), static_cast<unsigned>(rows.tiles)), kThinThreads, 0,
+                                    stream->handle>>>(border);
+        LORA_LAUNCHED("linear_border_drop");
+      });
+    }
+    each_piece(route, kTileM, [&](const RowTiles& rows) {
+      MainArgs args{};
+      args.rows = rows, args.parts = count, args.dx = ptr<bf16>(calls[0].dx);
+      args.add = border_first || calls[0].dx_write == LORA_ADD;
+      for (int i = 0; i < count; ++i) {
+        MainPart& part = args.part[i];
+        part.columns = k, part.steps = static_cast<int>(ceil_div(calls[i].dy.shape[1], kTileK));
+        part.rank = g[i] != nullptr && !border_first ? calls[i].pair.rank : 0;
+        backward_maps(part, calls[i], border_first ? nullptr : g[i], slots);
+      }
+      launch_main<true>(stream, args);
+    });
+  }
+  if (trained > 0) {
+    launch_grad<true>(stream, route, da, trained);
+    launch_grad<false>(stream, route, db, trained);
+  }
+}
+
+}  // namespace
+
+void linear(lora_stream* stream, const lora_linear_args* calls, int count) {
+  if (count == 0 || calls[0].x.shape[0] == 0) return;
+  bool together = count <= kMaxParts;
+  for (int i = 0; i < count; ++i) {
+    const lora_linear_args& call = calls[i];
+    together = together && fast(stream->device, call.w, call.pair) && call.y.dtype == LORA_BF16 && aligned(call.x.data) &&
+               aligned(call.y.data) && (call.pair.a == nullptr || aligned(call.u.data)) &&
+               (call.pair.a == nullptr || calls[0].pair.a == nullptr || call.pair.rank == calls[0].pair.rank);
+  }
+  if (together) return forward_fast(stream, calls, count);
+  for (int i = 0; i < count; ++i) linear_any(stream, calls[i]);
+}
+
+void linear_bwd(lora_stream* stream, const lora_linear_bwd_args* calls, int count) {
+  if (count == 0 || calls[0].dy.shape[0] == 0) return;
+  bool together = count <= kMaxParts;
+  for (int i = 0; i < count; ++i) {
+    const lora_linear_bwd_args& call = calls[i];
+    together = together && fast(stream->device, call.w, call.pair) && aligned(call.dy.data) && aligned(call.dx.data) &&
+               call.dx.data == calls[0].dx.data && (i == 0 || call.dx_write == LORA_ADD || call.dx.data == nullptr) &&
+               (call.pair.a == nullptr || (aligned(call.u.data) && aligned(call.x.data))) &&
+               (call.pair.a == nullptr || calls[0].pair.a == nullptr || call.pair.rank == calls[0].pair.rank);
+  }
+  if (together) return backward_fast(stream, calls, count);
+  for (int i = 0; i < count; ++i) linear_bwd_any(stream, calls[i]);
+}
+
+}  // namespace lora::cuda

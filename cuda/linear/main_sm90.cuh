@@ -1,0 +1,216 @@
+// linear_main_sm90_kernel: the frozen product with its adapter as a border, for all siblings in one launch.
+//
+//   forward    y_p   = x W_p^T + us_p B_p[slot]^T + bias_p      part p is chosen by the column tile
+//   backward   dx (+)= sum over p of  dy_p W_p + g_p A_p[slot]  all parts add into one tile
+//
+// Shapes   x [T,K], W_p [N_p,K], us_p [T,R] (scaled u), B_p [slots][N_p,R]; dy_p [T,N_p], g_p [T,R], A_p [slots][R,K].
+//          bf16, f32 sums; extents along memory multiples of 8, R of 16.
+// How      Persistent blocks of three warpgroups: one thread of the first keeps a ring of kStages tiles full through the
+//          copy engine, two consumers of 64 x kTileN each run wgmma from shared memory. When the K loop of a tile ends,
+//          the border is R / 16 more of the same instructions on tiles of us and B (or g and A): the adapter costs
+//          no pass over y. W's backward operand is read MN-major from the same matrix, so no transposed copy exists.
+// Order    Row tiles go in groups of kGroup, columns outer, so that the blocks at work share panels in L2.
+#pragma once
+
+#include "linear/route.h"
+#include "prim/copy.cuh"
+#include "prim/mma_sm90.cuh"
+#include "prim/pack.cuh"
+
+namespace lora::cuda {
+
+constexpr int kTileM = 128, kTileK = 64, kMaxParts = 3, kGroup = 16;
+constexpr int kMainThreads = 384;
+
+template <int kTileN>
+struct MainShared {
+  static constexpr int kBytesA = kTileM * kTileK * 2, kBytesB = kTileN * kTileK * 2;
+  static constexpr int kStages = kTileN == 256 ? 4 : 6;
+  static constexpr int kBytes = kStages * (kBytesA + kBytesB) + 2 * kStages * 8 + 1024;  // 1,024 to align the ring
+};
+
+struct MainPart {
+  CUtensorMap left, right;           // x or dy; W
+  CUtensorMap left_border, right_border;  // us or g; B or A of all slots
+  bf16*       out;                   // forward: y
+  const bf16* bias;
+  int         steps;                 // of kTileK along the contraction
+  int         columns;               // of the output
+  int         first;                 // forward: first column tile of this part
+  int         rank;                  // R; 0: no border
+};
+
+struct MainArgs {
+  MainPart part[kMaxParts];
+  RowTiles rows;
+  int      parts, column_tiles;
+  bf16*    dx;
+  int      add;  // dx is added to
+};
+
+// 4 x 4 transposition of 32-bit words within each quad of lanes: lane l ends with word l of lanes 0..3.
+__device__ __forceinline__ void quad_transpose(std::uint32_t (&w)[4]) {
+  const int lane = threadIdx.x & 3;
+  const bool odd = lane & 1, high = lane & 2;
+  std::uint32_t a = __shfl_xor_sync(0xffffffffu, odd ? w[0] : w[1], 1), b = __shfl_xor_sync(0xffffffffu, odd ? w[2] : w[3], 1);
+  if (odd) w[0] = a, w[2] = b;
+  else w[1] = a, w[3] = b;
+  a = __shfl_xor_sync(0xffffffffu, high ? w[0] : w[2], 2), b = __shfl_xor_sync(0xffffffffu, high ? w[1] : w[3], 2);
+  if (high) w[0] = a, w[1] = b;
+  else w[2] = a, w[3] = b;
+}
+
+__device__ __forceinline__ std::uint32_t pack_bf16(float low, float high) {
+  const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
+  return *reinterpret_cast<const std::uint32_t*>(&pair);
+}
+
+template <int kTileN, bool kBackward>
+__global__ void __launch_bounds__(kMainThreads, 1) linear_main_sm90_kernel(const __grid_constant__ MainArgs args) {
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+  using Shared = MainShared<kTileN>;
+  constexpr int kStages = Shared::kStages;
+  extern __shared__ unsigned char raw[];
+  unsigned char* ring = reinterpret_cast<unsigned char*>((reinterpret_cast<std::uintptr_t>(raw) + 1023) & ~std::uintptr_t{1023});
+  unsigned char* ring_b = ring + kStages * Shared::kBytesA;
+  std::uint64_t* full = reinterpret_cast<std::uint64_t*>(ring_b + kStages * Shared::kBytesB);
+  std::uint64_t* empty = full + kStages;
+  if (threadIdx.x == 0) {
+    for (int s = 0; s < kStages; ++s) barrier_init(full + s, 1), barrier_init(empty + s, 2);
+    fence_barrier_init();
+  }
+  __syncthreads();
+
+  const int tiles = args.rows.tiles * args.column_tiles;
+  const int role = threadIdx.x / 128;
+  // Tile number -> row tile and column tile.
+  const auto place = [&](int tile, int& row_tile, int& column_tile) {
+    const int per_group = kGroup * args.column_tiles, group = tile / per_group, inside = tile - group * per_group;
+    const int height = min(kGroup, args.rows.tiles - group * kGroup);
+    column_tile = inside / height;
+    row_tile = group * kGroup + inside - column_tile * height;
+  };
+  const auto part_of = [&](int column_tile) {
+    int p = 0;
+    while (p + 1 < args.parts && args.part[p + 1].first <= column_tile) ++p;
+    return p;
+  };
+
+  if (role == 0) {
+    registers_give<40>();
+    if (threadIdx.x == 0) {
+      int stage = 0;
+      std::uint32_t phase = 0;
+      const auto load = [&](const CUtensorMap& left, const CUtensorMap& right, int k, int row, int column, int z) {
+        barrier_wait(empty + stage, phase ^ 1);
+        barrier_expect(full + stage, Shared::kBytesA + Shared::kBytesB);
+        tensor_load(ring + stage * Shared::kBytesA, &left, full + stage, k, row, 0);
+        if (kBackward) {
+#pragma unroll
+          for (int j = 0; j < kTileN / 64; ++j) {
+            tensor_load(ring_b + stage * Shared::kBytesB + j * 8192, &right, full + stage, column + 64 * j, k, z);
+          }
+        } else {
+          tensor_load(ring_b + stage * Shared::kBytesB, &right, full + stage, k, column, z);
+        }
+        if (++stage == kStages) stage = 0, phase ^= 1;
+      };
+      for (int tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
+        int row_tile, column_tile;
+        place(tile, row_tile, column_tile);
+        const RowTile rows = find_tile(args.rows, row_tile, kTileM);
+        const int only = kBackward ? 0 : part_of(column_tile);
+        const int column = (column_tile - (kBackward ? 0 : args.part[only].first)) * kTileN;
+        for (int p = only; p < (kBackward ? args.parts : only + 1); ++p) {
+          const MainPart& part = args.part[p];
+          for (int step = 0; step < part.steps; ++step) load(part.left, part.right, step * kTileK, rows.row, column, 0);
+          if (rows.slot < 0) continue;
+          for (int r = 0; r < part.rank; r += kTileK) load(part.left_border, part.right_border, r, rows.row, column, rows.slot);
+        }
+      }
+    }
+    return;
+  }
+
+  registers_take<232>();
+  const int consumer = role - 1, lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
+  int stage = 0;
+  std::uint32_t phase = 0;
+  float acc[kTileN / 2];
+  for (int tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
+    int row_tile, column_tile;
+    place(tile, row_tile, column_tile);
+    const RowTile rows = find_tile(args.rows, row_tile, kTileM);
+    const int only = kBackward ? 0 : part_of(column_tile);
+    const MainPart& part = args.part[only];
+    int keep = 0, previous = -1;
+    // Step k of the stage at hand: 16 along K.
+    const auto issue = [&](int k) {
+      const unsigned char* a = ring + stage * Shared::kBytesA + consumer * 8192;
+      const unsigned char* b = ring_b + stage * Shared::kBytesB;
+      const std::uint64_t left = operand(a + k * 32, 16, 1024);
+      const std::uint64_t right = kBackward ? operand(b + k * 2048, 8192, 1024) : operand(b + k * 32, 16, 1024);
+      wgmma<kTileN, 0, kBackward ? 1 : 0>(acc, left, right, keep);
+      keep = 1;
+    };
+    // Ends a stage: its products are under way, those of the stage before are done and its tiles free.
+    const auto advance = [&] {
+      wgmma_commit();
+      wgmma_wait<1>();
+      if (previous >= 0 && threadIdx.x % 128 == 0) barrier_arrive(empty + previous);
+      previous = stage;
+      if (++stage == kStages) stage = 0, phase ^= 1;
+    };
+    const auto multiply = [&] {
+      barrier_wait(full + stage, phase);
+      wgmma_begin();
+#pragma unroll
+      for (int k = 0; k < kTileK / 16; ++k) issue(k);
+      advance();
+    };
+    const auto multiply_border = [&](int count) {
+      barrier_wait(full + stage, phase);
+      for (int k = 0; k < count; ++k) {
+        wgmma_begin();
+        issue(k);
+      }
+      advance();
+    };
+    for (int p = only; p < (kBackward ? args.parts : only + 1); ++p) {
+      for (int step = 0; step < args.part[p].steps; ++step) multiply();
+      if (rows.slot < 0) continue;
+      for (int r = 0; r < args.part[p].rank; r += kTileK) multiply_border(min(kTileK, args.part[p].rank - r) / 16);
+    }
+    wgmma_wait<0>();
+    if (threadIdx.x % 128 == 0) barrier_arrive(empty + previous);
+
+    const int columns = part.columns, column = (column_tile - (kBackward ? 0 : part.first)) * kTileN;
+    bf16* out = kBackward ? args.dx : part.out;
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const int row = consumer * 64 + warp * 16 + lane / 4 + half * 8;
+      const bool inside = row < rows.rows;
+      bf16* line = out + static_cast<long long>(rows.row + row) * columns;
+#pragma unroll
+      for (int j = 0; j < kTileN / 8; j += 4) {
+        std::uint32_t words[4];
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          float low = acc[(j + i) * 4 + half * 2], high = acc[(j + i) * 4 + half * 2 + 1];
+          const int at = column + (j + i) * 8 + (lane & 3) * 2;
+          if (at < columns) {
+            if (!kBackward && part.bias != nullptr) low += to_f32(part.bias[at]), high += to_f32(part.bias[at + 1]);
+            if (kBackward && args.add && inside) low += to_f32(line[at]), high += to_f32(line[at + 1]);
+          }
+          words[i] = pack_bf16(low, high);
+        }
+        quad_transpose(words);
+        const int at = column + (j + (lane & 3)) * 8;
+        if (inside && at < columns) *reinterpret_cast<uint4*>(line + at) = make_uint4(words[0], words[1], words[2], words[3]);
+      }
+    }
+  }
+#endif
+}
+
+}  // namespace lora::cuda

@@ -1,0 +1,37 @@
+// Launchers of rope_table and rope.
+#include "entries.h"
+#include "common/launch.h"
+#include "rope/rope.cuh"
+
+namespace lora::cuda {
+
+void rope_table(lora_stream* stream, const lora_rope_table_args& args) {
+  const int half = static_cast<int>(args.cos.shape[1]);
+  const std::int64_t count = args.position.shape[0] * half;
+  if (count == 0) return;
+  constexpr int kThreads = 256;
+  rope_table_kernel<<<stride_blocks(count, kThreads, stream->device), kThreads, 0, stream->handle>>>(
+      ptr<int>(args.position), ptr<int>(args.variant), ptr<double>(args.inv_freq), ptr<float>(args.cos), ptr<float>(args.sin), count,
+      half, args.amplitude);
+  LORA_LAUNCHED("rope_table");
+}
+
+void rope(lora_stream* stream, const lora_rope_args& args) {
+  const lora_tensor& any = args.q.data != nullptr ? args.q : args.k;
+  const int rows = static_cast<int>(any.shape[0]), width = static_cast<int>(any.shape[2]);
+  const int half = static_cast<int>(args.cos.shape[1]);
+  const int q_heads = args.q.data != nullptr ? static_cast<int>(args.q.shape[1]) : 0;
+  const int k_heads = args.k.data != nullptr ? static_cast<int>(args.k.shape[1]) : 0;
+  const int pairs = (q_heads + k_heads) * half;
+  if (rows == 0 || pairs == 0) return;
+  constexpr int kThreads = 256;
+  const dim3 grid(static_cast<unsigned>(ceil_div(pairs, kThreads)), static_cast<unsigned>(std::min(rows, 65535)));
+  with_store(any.dtype, "rope", [&](auto zero) {
+    using T = decltype(zero);
+    rope_kernel<T><<<grid, kThreads, 0, stream->handle>>>(ptr<T>(args.q), ptr<T>(args.k), ptr<float>(args.cos), ptr<float>(args.sin),
+                                                          rows, q_heads, k_heads, width, half, args.sign);
+  });
+  LORA_LAUNCHED("rope");
+}
+
+}  // namespace lora::cuda
