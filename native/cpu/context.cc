@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "cpu/kernels.h"
 
 namespace lora::cpu {
 namespace {
@@ -67,5 +68,8 @@ std::size_t Workspace::bytes() const {
   for (const Block& b : blocks_) sum += b.bytes;
   return sum;
 }
+
+CpuContext::CpuContext(const lora_limits& limits, Isa isa_)
+    : pool(limits.threads), isa(isa_), kernels(kernels_of(isa_)) {}
 
 }  // namespace lora::cpu

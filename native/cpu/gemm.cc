@@ -1,0 +1,303 @@
+// The walk through tiles, panels and depth blocks, and how it is shared among threads.
+#include "cpu/gemm.h"
+
+#include <algorithm>
+
+namespace lora::cpu {
+namespace {
+
+// Depth of a block: a panel of it (24 KB in f32) stays in the first-level cache while the tiles pass.
+constexpr std::int64_t kMostDepth = 384;
+// Tiles of a task: with a depth block they fill about half of a 512 KB second-level cache.
+constexpr std::int64_t kMostTiles = 24;
+constexpr std::int64_t kMostPanels = 16;
+// From this many tiles on, a bf16 panel is widened once for all of them.
+constexpr std::int64_t kWidenFrom = 3;
+// Panels packed on the way, at most so many bytes at a time.
+constexpr std::int64_t kLooseBytes = 4 << 20;
+
+std::int64_t up(std::int64_t x, std::int64_t to) { return (x + to - 1) / to; }
+
+struct Walk {
+  const Kernels& kernels;
+  const Product& product;
+  const Block&   block;
+  float*         widened;  // one depth block of one panel in f32
+
+  float* c_of(std::int64_t tile, std::int64_t panel) const {
+    return block.c + (tile - block.tile) * block.c_tile + (panel - block.panel) * kernels.tile_columns;
+  }
+  int rows_of(std::int64_t tile) const {
+    return static_cast<int>(std::min<std::int64_t>(kernels.tile_rows, product.rows.count - tile * kernels.tile_rows));
+  }
+  int columns_of(std::int64_t panel, int panels) const {
+    return static_cast<int>(std::min<std::int64_t>(panels * kernels.tile_columns,
+                                                   product.columns - panel * kernels.tile_columns));
+  }
+  const char* panel_of(int term, std::int64_t panel) const {
+    const Right& right = product.terms[term].right;
+    const std::size_t bytes = panel_bytes(kernels, right.layout, right.depth);
+    return right.panels != nullptr ? right.panels + panel * bytes
+                                   : block.loose[term] + (panel - block.loose_first) * bytes;
+  }
+
+  // The adapter's part of one tile on top of what is in c: each piece by itself.
+  void low(const Term& term, std::int64_t tile, std::int64_t panel, int columns) const {
+    const int height = kernels.tile_rows, width = kernels.tile_columns;
+    float apart[kMostTileRows * kMostTileColumns];
+    for (std::int32_t p = product.rows.tile_piece[tile]; p < product.rows.tile_piece[tile + 1]; ++p) {
+      const Piece& piece = product.rows.pieces[p];
+      if (piece.group < 0) continue;
+      float* c = c_of(tile, panel) + piece.first * block.c_row;
+      Tile t{};
+      t.a2 = term.low_left + tile * term.rank * height + piece.first;
+      t.a2_step = height;
+      t.b2 = low_right(term, piece.group, panel);
+      t.b2_step = width;
+      t.depth2 = term.rank;
+      t.c = term.low_row == nullptr ? c : apart;
+      t.c_row = term.low_row == nullptr ? block.c_row : width;
+      t.add = term.low_row == nullptr;
+      t.columns = columns;
+      kernels.f32.rows[piece.rows](t);
+      for (int i = 0; term.low_row != nullptr && i < piece.rows; ++i) {
+        term.low_row(term.low_row_context, tile * height + piece.first + i, piece.group, panel * width, columns,
+                     apart + i * width);
+        kernels.add_row(apart + i * width, columns, c + i * block.c_row);
+      }
+    }
+  }
+
+  const float* low_right(const Term& term, std::int32_t group, std::int64_t panel) const {
+    return term.low_right + (group * panels_of(kernels, product.columns) + panel) * term.rank * kernels.tile_columns;
+  }
+
+  void depth_range(int term_index, std::int64_t from, std::int64_t count, bool add, bool last_of_term,
+                   bool last) const {
+    const Term& term = product.terms[term_index];
+    const int height = kernels.tile_rows, width = kernels.tile_columns;
+    const bool pairs = term.right.layout == Layout::kPairs;
+    const std::int64_t first = pairs ? from / 2 : from, steps = pairs ? up(count, 2) : count;
+    const std::int64_t all_steps = pairs ? up(term.right.depth, 2) : term.right.depth;
+    const std::int64_t tiles = block.tile_end - block.tile;
+    const bool low_here = last_of_term && term.rank > 0;
+    const bool wide = tiles == 1 && rows_of(block.tile) <= kernels.wide_rows;
+    const std::size_t step_bytes = static_cast<std::size_t>(width) * (term.right.layout == Layout::kBf16 ? 2 : 4);
+    const bool widen = term.right.layout == Layout::kBf16 && tiles >= kWidenFrom;
+
+    for (std::int64_t panel = block.panel; panel < block.panel_end;) {
+      const bool whole_wide = wide && panel + kernels.wide_panels <= block.panel_end &&
+                              (panel + kernels.wide_panels) * width <= product.columns;
+      const int panels = whole_wide ? kernels.wide_panels : 1;
+      const TileSet* set = term.right.layout == Layout::kF32    ? (whole_wide ? &kernels.wide_f32 : &kernels.f32)
+                           : term.right.layout == Layout::kBf16 ? (whole_wide ? &kernels.wide_bf16 : &kernels.bf16)
+                                                                : (whole_wide ? &kernels.wide_pair : &kernels.pair);
+      Tile t{};
+      t.b = panel_of(term_index, panel) + first * step_bytes;
+      if (widen) {
+        kernels.widen(static_cast<const bf16*>(t.b), count * width, widened);
+        t.b = widened;
+        set = &kernels.f32;
+      }
+      t.b_step = width;
+      t.b_panel = all_steps * width;
+      t.depth = steps;
+      t.a_step = height;
+      t.a2_step = height;
+      t.b2_step = width;
+      t.b2_panel = term.rank * width;
+      t.c_row = block.c_row;
+      t.bias = last && product.bias != nullptr ? product.bias + panel * width : nullptr;
+      t.add = add;
+      t.columns = columns_of(panel, panels);
+      for (std::int64_t tile = block.tile; tile < block.tile_end; ++tile) {
+        const std::int32_t piece = product.rows.tile_piece[tile];
+        const bool one_piece = product.rows.tile_piece[tile + 1] - piece == 1;
+        const std::int32_t group = product.rows.pieces[piece].group;
+        const bool fused = low_here && one_piece && group >= 0 && term.low_row == nullptr;
+        t.a = static_cast<const char*>(term.left) + static_cast<std::size_t>((tile * all_steps + first) * height) * 4;
+        t.c = c_of(tile, panel);
+        t.depth2 = fused ? term.rank : 0;
+        if (fused) {
+          t.a2 = term.low_left + tile * term.rank * height;
+          t.b2 = low_right(term, group, panel);
+        }
+        set->rows[rows_of(tile)](t);
+        if (low_here && !fused && !(one_piece && group < 0)) {
+          for (int p = 0; p < panels; ++p) low(term, tile, panel + p, columns_of(panel + p, 1));
+        }
+      }
+      panel += panels;
+    }
+  }
+};
+
+}  // namespace
+
+std::int64_t depth_block(std::int64_t depth) {
+  const std::int64_t blocks = std::max<std::int64_t>(1, up(depth, kMostDepth));
+  return up(up(depth, blocks), 4) * 4;  // even, for pairs
+}
+
+std::int64_t block_scratch(const Kernels& kernels, const Product&) { return kMostDepth * kernels.tile_columns; }
+
+void product_block(const Kernels& kernels, const Product& product, const Block& block, float* scratch) {
+  const Walk walk{kernels, product, block, scratch};
+  bool add = block.add;
+  for (int term = 0; term < product.count; ++term) {
+    const std::int64_t depth = product.terms[term].right.depth, step = depth_block(depth);
+    for (std::int64_t from = 0; from < depth; from += step) {
+      const bool last_of_term = from + step >= depth;
+      walk.depth_range(term, from, std::min(step, depth - from), add, last_of_term,
+                       last_of_term && term + 1 == product.count);
+      add = true;
+    }
+  }
+}
+
+Cut cut_of(const CpuContext& context, std::int64_t tiles, std::int64_t panels, std::int64_t depth) {
+  const std::int64_t threads = context.pool.threads();
+  std::int64_t tile_blocks = up(tiles, kMostTiles);
+  if (tile_blocks > 1) tile_blocks = up(tile_blocks, threads) * threads;
+  Cut cut{up(tiles, tile_blocks), std::min(panels, kMostPanels)};
+  // Enough tasks for the threads, but none below some tens of microseconds.
+  const std::int64_t smallest = 1 << 18;
+  auto tasks = [&] { return up(tiles, cut.tiles) * up(panels, cut.panels); };
+  auto work = [&] { return cut.tiles * context.kernels.tile_rows * cut.panels * context.kernels.tile_columns * depth; };
+  while (tasks() < 4 * threads && cut.panels > context.kernels.wide_panels && work() > 2 * smallest) {
+    cut.panels = up(cut.panels, 2 * context.kernels.wide_panels) * context.kernels.wide_panels;
+  }
+  while (tasks() < 2 * threads && cut.tiles > 2 && work() > 2 * smallest) cut.tiles = up(cut.tiles, 2);
+  return cut;
+}
+
+namespace {
+
+struct Task {
+  const Target* target;
+  Block         block;
+};
+
+void run_block(CpuContext& context, const Target& target, Block block, float* scratch, std::int64_t scratch_block) {
+  const Kernels& kernels = context.kernels;
+  const Product& product = *target.product;
+  const std::int64_t column = block.panel * kernels.tile_columns;
+  const std::int64_t columns = std::min(block.panel_end * kernels.tile_columns, product.columns) - column;
+  const std::int64_t row = block.tile * kernels.tile_rows;
+  const std::int64_t rows = std::min(block.tile_end * kernels.tile_rows, product.rows.count) - row;
+  block.add = target.add;
+  if (target.type == LORA_F32) {
+    block.c = static_cast<float*>(target.out) + row * product.columns + column;
+    block.c_row = product.columns;
+    block.c_tile = kernels.tile_rows * block.c_row;
+    product_block(kernels, product, block, scratch);
+    return;
+  }
+  bf16* out = static_cast<bf16*>(target.out) + row * product.columns + column;
+  float* c = scratch + scratch_block;
+  block.c = c;
+  block.c_row = columns;
+  block.c_tile = kernels.tile_rows * block.c_row;
+  for (std::int64_t i = 0; target.add && i < rows; ++i) kernels.widen(out + i * product.columns, columns, c + i * columns);
+  product_block(kernels, product, block, scratch);
+  for (std::int64_t i = 0; i < rows; ++i) kernels.narrow(c + i * columns, columns, out + i * product.columns);
+}
+
+}  // namespace
+
+void multiply(CpuContext& context, const Target* targets, int count) {
+  const Kernels& kernels = context.kernels;
+  Workspace::Scope scope(context.workspace);
+  Task* tasks = nullptr;
+  std::int64_t task_count = 0, task_room = 0;
+  std::int64_t scratch_block = 0, scratch_c = 0;
+
+  // First all tasks of products whose weights are packed, in one list: column blocks outside, so that threads that
+  // run side by side read the same panels.
+  std::vector<Cut> cuts;
+  for (int i = 0; i < count; ++i) {
+    const Product& product = *targets[i].product;
+    const std::int64_t panels = panels_of(kernels, product.columns);
+    const Cut cut = cut_of(context, product.rows.tiles, panels, product.terms[0].right.depth);
+    cuts.push_back(cut);
+    task_room += up(product.rows.tiles, cut.tiles) * up(panels, cut.panels);
+    scratch_block = std::max(scratch_block, block_scratch(kernels, product));
+    if (targets[i].type != LORA_F32) {
+      scratch_c = std::max(scratch_c, cut.tiles * kernels.tile_rows * cut.panels * kernels.tile_columns);
+    }
+  }
+  tasks = context.workspace.take<Task>(task_room);
+  const std::int64_t scratch_each = scratch_block + scratch_c;
+  float* scratch = context.workspace.take<float>(scratch_each * context.pool.threads());
+
+  auto add_tasks = [&](int i, std::int64_t panel, std::int64_t panel_end, const char* const* loose) {
+    const std::int64_t tiles = targets[i].product->rows.tiles;
+    const std::int64_t tile_blocks = up(tiles, cuts[i].tiles);
+    for (std::int64_t p = panel; p < panel_end; p += cuts[i].panels) {
+      for (std::int64_t b = 0; b < tile_blocks; ++b) {
+        Task& task = tasks[task_count++];
+        task.target = &targets[i];
+        task.block = Block{};
+        task.block.tile = tiles * b / tile_blocks;
+        task.block.tile_end = tiles * (b + 1) / tile_blocks;
+        task.block.panel = p;
+        task.block.panel_end = std::min(p + cuts[i].panels, panel_end);
+        task.block.loose = loose;
+        task.block.loose_first = panel;
+      }
+    }
+  };
+  auto run_tasks = [&] {
+    context.pool.parallel_for_dynamic(task_count, 1, [&](std::int64_t begin, std::int64_t end, int worker) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        run_block(context, *tasks[i].target, tasks[i].block, scratch + worker * scratch_each, scratch_block);
+      }
+    });
+    task_count = 0;
+  };
+
+  for (int i = 0; i < count; ++i) {
+    const Product& product = *targets[i].product;
+    if (std::all_of(product.terms, product.terms + product.count, [](const Term& t) { return t.right.panels; })) {
+      add_tasks(i, 0, panels_of(kernels, product.columns), nullptr);
+    }
+  }
+  run_tasks();
+
+  // Then those with plain weights, some columns at a time: pack, multiply.
+  for (int i = 0; i < count; ++i) {
+    const Product& product = *targets[i].product;
+    std::int64_t bytes_a_panel = 0;
+    for (int t = 0; t < product.count; ++t) {
+      const Right& right = product.terms[t].right;
+      if (right.panels == nullptr) bytes_a_panel += panel_bytes(kernels, right.layout, right.depth);
+    }
+    if (bytes_a_panel == 0) continue;
+    Workspace::Scope loose_scope(context.workspace);
+    const std::int64_t panels = panels_of(kernels, product.columns);
+    const std::int64_t step =
+        std::min(panels, std::max<std::int64_t>(cuts[i].panels, kLooseBytes / bytes_a_panel));
+    char** loose = context.workspace.take<char*>(product.count);
+    for (int t = 0; t < product.count; ++t) {
+      const Right& right = product.terms[t].right;
+      loose[t] = right.panels != nullptr
+                     ? nullptr
+                     : context.workspace.take<char>(step * panel_bytes(kernels, right.layout, right.depth));
+    }
+    for (std::int64_t panel = 0; panel < panels; panel += step) {
+      const std::int64_t panel_end = std::min(panel + step, panels);
+      for (int t = 0; t < product.count; ++t) {
+        const Right& right = product.terms[t].right;
+        if (right.panels != nullptr) continue;
+        const std::size_t bytes = panel_bytes(kernels, right.layout, right.depth);
+        context.pool.parallel_for_dynamic(panel_end - panel, 4, [&](std::int64_t begin, std::int64_t end, int) {
+          pack_panels(kernels, right, panel + begin, panel + end, loose[t] + begin * bytes);
+        });
+      }
+      add_tasks(i, panel, panel_end, loose);
+      run_tasks();
+    }
+  }
+}
+
+}  // namespace lora::cpu

@@ -1,0 +1,296 @@
+// Grouping of rows by adapter, and the small products with an adapter's rank.
+#include "cpu/linear_low.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "abi/philox.h"
+
+namespace lora::cpu {
+namespace {
+
+// Rows of a low gradient that are brought into the cache at a time, and columns of a task.
+constexpr std::int64_t kRowsAtOnce = 128;
+constexpr std::int64_t kTilesOfTask = 16;
+
+const char* slab_of(const lora_pair& pair, const void* base, std::int32_t slot) {
+  return static_cast<const char*>(base) + static_cast<std::int64_t>(slot) * pair.slot_stride *
+                                              static_cast<std::int64_t>(size_of(pair.dtype));
+}
+
+Source matrix(const lora_pair& pair, const void* base, std::int32_t slot, std::int64_t columns) {
+  return {slab_of(pair, base, slot), pair.dtype, columns, nullptr};
+}
+
+// out[column][width] = rows [first, first + width) of `source`, zero-filled past `rows`: a transposed panel.
+void pack_transposed(const Kernels& kernels, const Source& source, std::int64_t first, std::int64_t rows, int width,
+                     float* out, std::int64_t stride) {
+  const int valid = static_cast<int>(std::min<std::int64_t>(width, rows - first));
+  const void* at[kMostTileColumns];
+  for (int j = 0; j < valid; ++j) {
+    at[j] = static_cast<const char*>(source.data) +
+            (first + j) * source.columns * static_cast<std::int64_t>(size_of(source.type));
+  }
+  if (stride != width) {  // a part of wider rows
+    for (std::int64_t k = 0; k < source.columns; ++k) {
+      for (int j = 0; j < valid; ++j) {
+        out[k * stride + j] = source.type == LORA_F32 ? static_cast<const float*>(at[j])[k]
+                                                      : to_f32(static_cast<const bf16*>(at[j])[k]);
+      }
+    }
+  } else if (source.type == LORA_F32) {
+    kernels.pack_f32(reinterpret_cast<const float* const*>(at), valid, source.columns, out, width);
+  } else {
+    kernels.pack_bf16(reinterpret_cast<const bf16* const*>(at), valid, source.columns, out, width);
+  }
+}
+
+}  // namespace
+
+Groups groups_of(Workspace& workspace, const lora_route& route, std::int64_t rows, const std::int32_t* index,
+                 bool adapters) {
+  Groups g{};
+  g.of_row = workspace.take<std::int32_t>(rows);
+  if (!adapters) {
+    std::fill(g.of_row, g.of_row + rows, -1);
+    return g;
+  }
+  g.slot = workspace.take<std::int32_t>(route.segments);
+  g.runs = workspace.take<Groups::Run>(route.segments);
+  std::int64_t row = 0;
+  for (std::int32_t s = 0; s < route.segments; ++s) {
+    const std::int64_t begin = row;
+    while (row < rows && (index == nullptr ? row : index[row]) < route.begin[s + 1]) ++row;
+    std::int32_t group = -1;
+    if (row > begin && route.slot[s] >= 0) {
+      const std::int32_t* at = std::find(g.slot, g.slot + g.count, route.slot[s]);
+      group = static_cast<std::int32_t>(at - g.slot);
+      if (group == g.count) g.slot[g.count++] = route.slot[s];
+      const bool goes_on = g.run_count > 0 && g.runs[g.run_count - 1].group == group &&
+                           g.runs[g.run_count - 1].end == begin;
+      if (goes_on) g.runs[g.run_count - 1].end = row;
+      else g.runs[g.run_count++] = {group, begin, row};
+    }
+    std::fill(g.of_row + begin, g.of_row + row, group);
+  }
+  if (row != rows) {
+    throw Error(Code::kInvalidArgument, "route", "expected segments that cover all " + std::to_string(rows) +
+                                                     " rows, got " + std::to_string(row) + " rows covered");
+  }
+  return g;
+}
+
+Rows rows_of(Workspace& workspace, const Kernels& kernels, const Groups& groups, std::int64_t begin,
+             std::int64_t count) {
+  Rows r{};
+  r.count = count;
+  r.tiles = (count + kernels.tile_rows - 1) / kernels.tile_rows;
+  std::int64_t changes = 0;
+  for (std::int64_t i = 1; i < count; ++i) changes += groups.of_row[begin + i] != groups.of_row[begin + i - 1];
+  std::int32_t* tile_piece = workspace.take<std::int32_t>(r.tiles + 1);
+  Piece* pieces = workspace.take<Piece>(r.tiles + changes);
+  std::int32_t n = 0;
+  for (std::int64_t tile = 0; tile < r.tiles; ++tile) {
+    tile_piece[tile] = n;
+    const std::int64_t first = tile * kernels.tile_rows, last = std::min(first + kernels.tile_rows, count);
+    for (std::int64_t i = first; i < last; ++i) {
+      const std::int32_t group = groups.of_row[begin + i];
+      if (i == first || group != pieces[n - 1].group) pieces[n++] = {static_cast<std::int32_t>(i - first), 0, group};
+      ++pieces[n - 1].rows;
+    }
+  }
+  tile_piece[r.tiles] = n;
+  r.tile_piece = tile_piece;
+  r.pieces = pieces;
+  return r;
+}
+
+Source source_of(const lora_tensor& t, const char* where, const std::int32_t* index) {
+  if (t.dtype != LORA_F32 && t.dtype != LORA_BF16) {
+    throw Error(Code::kUnsupported, where,
+                std::string("expected activations of f32 or bf16, got ") + name_of(t.dtype));
+  }
+  return {t.data, t.dtype, t.shape[1], index};
+}
+
+void pack_tile(const Kernels& kernels, const Source& source, std::int64_t first, int rows, float* out) {
+  const void* at[kMostTileRows];
+  for (int i = 0; i < rows; ++i) {
+    at[i] = static_cast<const char*>(source.data) +
+            source.row(first + i) * source.columns * static_cast<std::int64_t>(size_of(source.type));
+  }
+  if (source.type == LORA_F32) {
+    kernels.pack_f32(reinterpret_cast<const float* const*>(at), rows, source.columns, out, kernels.tile_rows);
+  } else {
+    kernels.pack_bf16(reinterpret_cast<const bf16* const*>(at), rows, source.columns, out, kernels.tile_rows);
+  }
+}
+
+void read_row(const Kernels& kernels, const Source& source, std::int64_t row, std::int64_t from, std::int64_t count,
+              float* out) {
+  const std::int64_t at = source.row(row) * source.columns + from;
+  if (source.type == LORA_F32) {
+    std::memcpy(out, static_cast<const float*>(source.data) + at, sizeof(float) * count);
+  } else {
+    kernels.widen(static_cast<const bf16*>(source.data) + at, count, out);
+  }
+}
+
+Drop Dropout::of(std::int64_t row, std::int32_t group) const {
+  const std::int32_t slot = groups->slot[group];
+  const float p = pair->drop[slot];
+  const std::int64_t t = index == nullptr ? row : index[row];
+  return {pair->streams.seed[slot], static_cast<std::uint32_t>(route->row_dev[t]), pair->site,
+          pair->streams.tick[slot], lora_drop_threshold(p), static_cast<float>(1.0 / (1.0 - static_cast<double>(p)))};
+}
+
+void low_product(const Kernels& kernels, const float* a, std::int64_t a_step, int rows, const float* b,
+                 std::int64_t rank, std::int64_t depth, float* out) {
+  Tile t{};
+  t.a_step = a_step;
+  t.b_step = rank;
+  t.c_row = rank;
+  t.columns = kernels.low_columns;
+  const std::int64_t step = depth_block(depth);
+  for (std::int64_t from = 0; from < depth; from += step) {
+    t.a = a + from * a_step;
+    t.depth = std::min(step, depth - from);
+    t.add = from > 0;
+    for (std::int64_t r = 0; r < rank; r += kernels.low_columns) {
+      t.b = b + from * rank + r;
+      t.c = out + r;
+      kernels.low.rows[rows](t);
+    }
+  }
+}
+
+LowWeights pack_low_forward(CpuContext& context, const lora_pair& pair, const Groups& groups, std::int64_t n,
+                            std::int64_t k) {
+  const Kernels& kernels = context.kernels;
+  const std::int64_t rank = pair.rank, panels = panels_of(kernels, n), width = kernels.tile_columns;
+  LowWeights low{context.workspace.take<float>(groups.count * k * rank),
+                 context.workspace.take<float>(groups.count * panels * rank * width)};
+  const std::int64_t downs = rank / 16, each = downs + panels;
+  context.pool.parallel_for_dynamic(groups.count * each, 8, [&](std::int64_t begin, std::int64_t end, int) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t group = i / each, part = i % each;
+      const std::int32_t slot = groups.slot[group];
+      if (part < downs) {
+        pack_transposed(kernels, matrix(pair, pair.a, slot, k), part * 16, rank, 16,
+                        low.down + group * k * rank + part * 16, rank);
+      } else {
+        const std::int64_t panel = part - downs;
+        pack_transposed(kernels, matrix(pair, pair.b, slot, rank), panel * width, n, static_cast<int>(width),
+                        low.up + (group * panels + panel) * rank * width, width);
+      }
+    }
+  });
+  return low;
+}
+
+LowWeights pack_low_backward(CpuContext& context, const lora_pair& pair, const Groups& groups, std::int64_t n,
+                             std::int64_t k, bool up) {
+  const Kernels& kernels = context.kernels;
+  const std::int64_t rank = pair.rank, panels = panels_of(kernels, k), width = kernels.tile_columns;
+  LowWeights low{context.workspace.take<float>(groups.count * n * rank),
+                 up ? context.workspace.take<float>(groups.count * panels * rank * width) : nullptr};
+  const std::int64_t strip = 256, downs = (n + strip - 1) / strip, each = downs + (up ? panels : 0);
+  context.pool.parallel_for_dynamic(groups.count * each, 4, [&](std::int64_t begin, std::int64_t end, int) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t group = i / each, part = i % each;
+      const std::int32_t slot = groups.slot[group];
+      if (part < downs) {
+        const std::int64_t first = part * strip, rows = std::min(strip, n - first);
+        const Source b{slab_of(pair, pair.b, slot), pair.dtype, rank * rows, nullptr};
+        read_row(kernels, {static_cast<const char*>(b.data) + first * rank * static_cast<std::int64_t>(size_of(b.type)),
+                           b.type, rank * rows, nullptr},
+                 0, 0, rank * rows, low.down + (group * n + first) * rank);
+      } else {
+        const std::int64_t panel = part - downs, first = panel * width, valid = std::min(width, k - first);
+        const Source a = matrix(pair, pair.a, slot, k);
+        float* out = low.up + (group * panels + panel) * rank * width;
+        for (std::int64_t r = 0; r < rank; ++r) {
+          read_row(kernels, a, r, first, valid, out + r * width);
+          std::fill(out + r * width + valid, out + (r + 1) * width, 0.0f);
+        }
+      }
+    }
+  });
+  return low;
+}
+
+void low_gradients(CpuContext& context, const Groups& groups, const LowGradient* gradients, int count) {
+  const Kernels& kernels = context.kernels;
+  const std::int64_t height = kernels.tile_rows, strip = height * kTilesOfTask;
+  std::int64_t most_rank = 0, all = 0;
+  auto strips_of = [&](const LowGradient& g) { return (g.columns + strip - 1) / strip; };
+  for (int i = 0; i < count; ++i) {
+    most_rank = std::max<std::int64_t>(most_rank, gradients[i].pair->rank);
+    all += strips_of(gradients[i]) * groups.count;
+  }
+  if (all == 0) return;
+  Workspace::Scope scope(context.workspace);
+  const std::int64_t left_size = kRowsAtOnce * strip, sums_size = strip * most_rank;
+  float* scratch = context.workspace.take<float>((left_size + sums_size) * context.pool.threads());
+
+  auto run = [&](const LowGradient& g, std::int32_t group, std::int64_t from, float* left, float* sums) {
+    const std::int64_t rank = g.pair->rank, columns = std::min(strip, g.columns - from);
+    bool add = false;
+    for (std::int64_t i = 0; i < groups.run_count; ++i) {
+      const Groups::Run& rows = groups.runs[i];
+      if (rows.group != group) continue;
+      for (std::int64_t begin = rows.begin; begin < rows.end; begin += kRowsAtOnce) {
+        const std::int64_t depth = std::min(kRowsAtOnce, rows.end - begin);
+        for (std::int64_t t = 0; t < depth; ++t) {
+          g.read(g.read_context, begin + t, group, from, columns, left + t * strip);
+        }
+        Tile tile{};
+        tile.a_step = strip;
+        tile.b_step = rank;
+        tile.depth = depth;
+        tile.c_row = rank;
+        tile.add = add;
+        tile.columns = kernels.low_columns;
+        for (std::int64_t c = 0; c < columns; c += height) {
+          tile.a = left + c;
+          for (std::int64_t r = 0; r < rank; r += kernels.low_columns) {
+            tile.b = g.right + begin * rank + r;
+            tile.c = sums + c * rank + r;
+            kernels.low.rows[std::min(height, columns - c)](tile);
+          }
+        }
+        add = true;
+      }
+    }
+    const std::int32_t slot = groups.slot[group];
+    if (g.of == LowGradient::Of::kA) {
+      float* da = static_cast<float*>(g.pair->da) + slot * g.pair->slot_stride + from;
+      for (std::int64_t r = 0; r < rank; ++r) {
+        for (std::int64_t c = 0; c < columns; ++c) da[r * g.columns + c] += sums[c * rank + r];
+      }
+    } else {
+      float* db = static_cast<float*>(g.pair->db) + slot * g.pair->slot_stride + from * rank;
+      kernels.add_scaled(sums, static_cast<float>(g.pair->scale[slot]), columns * rank, db);
+    }
+  };
+
+  context.pool.parallel_for_dynamic(all, 1, [&](std::int64_t begin, std::int64_t end, int worker) {
+    float* left = scratch + worker * (left_size + sums_size);
+    for (std::int64_t task = begin; task < end; ++task) {
+      std::int64_t rest = task;
+      for (int i = 0; i < count; ++i) {
+        const std::int64_t here = strips_of(gradients[i]) * groups.count;
+        if (rest >= here) {
+          rest -= here;
+          continue;
+        }
+        run(gradients[i], static_cast<std::int32_t>(rest / strips_of(gradients[i])),
+            rest % strips_of(gradients[i]) * strip, left, left + left_size);
+        break;
+      }
+    }
+  });
+}
+
+}  // namespace lora::cpu

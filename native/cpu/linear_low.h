@@ -1,0 +1,102 @@
+// The adapter's side of the products: which rows belong to which adapter, packed rows of activations, products with
+// the rank, and the gradients of A and B. Shared by linear.cc and head_loss.cc.
+#ifndef LORA_CPU_LINEAR_LOW_H
+#define LORA_CPU_LINEAR_LOW_H
+
+#include <cstdint>
+
+#include "abi/backend.h"
+#include "cpu/gemm.h"
+
+namespace lora::cpu {
+
+// The distinct adapters of a call, numbered in order of first appearance, and where their rows are. All arrays are
+// scratch of the caller's scope.
+struct Groups {
+  struct Run {  // rows [begin, end) of one adapter
+    std::int32_t group;
+    std::int64_t begin, end;
+  };
+  std::int32_t  count;
+  std::int32_t* slot;    // [count]
+  std::int32_t* of_row;  // [rows]; -1: base weights only
+  Run*          runs;
+  std::int64_t  run_count;
+};
+
+// With `index`, row i of the call is row index[i] of the batch. `adapters` false: every row is in no group.
+Groups groups_of(Workspace& workspace, const lora_route& route, std::int64_t rows, const std::int32_t* index,
+                 bool adapters);
+
+// Rows [begin, begin + count) of the call as tiles and pieces.
+Rows rows_of(Workspace& workspace, const Kernels& kernels, const Groups& groups, std::int64_t begin,
+             std::int64_t count);
+
+// Activations [*, columns], f32 or bf16, as a source of rows; with `index`, row i is row index[i] of `data`.
+struct Source {
+  const void*         data;
+  lora_dtype          type;
+  std::int64_t        columns;
+  const std::int32_t* index;
+
+  std::int64_t row(std::int64_t i) const { return index == nullptr ? i : index[i]; }
+};
+
+Source source_of(const lora_tensor& t, const char* where, const std::int32_t* index = nullptr);
+
+// out = `rows` rows from `first` on as a packed f32 tile [columns][tile_rows], zero-filled below.
+void pack_tile(const Kernels& kernels, const Source& source, std::int64_t first, int rows, float* out);
+
+// out[0..count) = columns from.. of one row, widened.
+void read_row(const Kernels& kernels, const Source& source, std::int64_t row, std::int64_t from, std::int64_t count,
+              float* out);
+
+// Dropout of a pair as the kernels want it.
+struct Dropout {
+  const lora_pair*  pair;
+  const lora_route* route;
+  const Groups*     groups;
+  const std::int32_t* index;  // as in Source
+
+  bool on(std::int32_t group) const {
+    return pair->drop != nullptr && group >= 0 && pair->drop[groups->slot[group]] > 0.0f;
+  }
+  bool on_any() const {
+    for (std::int32_t g = 0; g < groups->count; ++g) {
+      if (on(g)) return true;
+    }
+    return false;
+  }
+  Drop of(std::int64_t row, std::int32_t group) const;
+};
+
+// out[i, r] = sum_k a[i, k] b[k, r]: a packed with a_step, b [depth][rank] f32, out [rows][rank].
+void low_product(const Kernels& kernels, const float* a, std::int64_t a_step, int rows, const float* b,
+                 std::int64_t rank, std::int64_t depth, float* out);
+
+// An adapter's matrices of every group, in f32 as the products want them.
+struct LowWeights {
+  float* down;  // [groups][K][R] = A^T, for u;  or B [groups][N][R], for g
+  float* up;    // [groups][panels][R][tile_columns]: B^T, or A
+};
+LowWeights pack_low_forward(CpuContext& context, const lora_pair& pair, const Groups& groups, std::int64_t n,
+                            std::int64_t k);
+LowWeights pack_low_backward(CpuContext& context, const lora_pair& pair, const Groups& groups, std::int64_t n,
+                             std::int64_t k, bool up);
+
+// One of the two gradients of a pair, for every group: acc[c, r] = sum over the group's rows of
+// left[row, c] * right[row, r], then added to the gradient.
+struct LowGradient {
+  enum class Of { kA, kB } of;
+  const lora_pair* pair;
+  std::int64_t     columns;  // K for A, N for B
+  const float*     right;    // [rows][rank]: g for A, u for B
+  // Columns from.. of one row of the left side, in f32: drop(x) for A, dy for B.
+  void (*read)(const void* context, std::int64_t row, std::int32_t group, std::int64_t from, std::int64_t count,
+               float* out);
+  const void* read_context;
+};
+void low_gradients(CpuContext& context, const Groups& groups, const LowGradient* gradients, int count);
+
+}  // namespace lora::cpu
+#endif
