@@ -4,6 +4,8 @@
 #define LORA_CPU_OPS_IMPL_H
 
 #include "cpu/norm_impl.h"
+#include "cpu/attention_bwd_impl.h"
+#include "cpu/attention_impl.h"
 #include "cpu/rope_impl.h"
 #include "cpu/swiglu_impl.h"
 #include "cpu/update_impl.h"
@@ -32,8 +34,10 @@ const Ops LORA_VEC_TABLE = {
     LORA_VEC_NS::by_store<lora_norm_bwd_args, LORA_VEC_NS::norm_bwd<float>, LORA_VEC_NS::norm_bwd<bf16>,
                           &lora_norm_bwd_args::dx>,
     LORA_VEC_NS::rope_by_store,
-    nullptr,
-    nullptr,
+    LORA_VEC_NS::by_store<lora_attention_args, LORA_VEC_NS::attention<float>, LORA_VEC_NS::attention<bf16>,
+                          &lora_attention_args::q>,
+    LORA_VEC_NS::by_store<lora_attention_bwd_args, LORA_VEC_NS::attention_bwd<float>, LORA_VEC_NS::attention_bwd<bf16>,
+                          &lora_attention_bwd_args::q>,
     LORA_VEC_NS::by_store<lora_swiglu_args, LORA_VEC_NS::swiglu<float>, LORA_VEC_NS::swiglu<bf16>, &lora_swiglu_args::h>,
     LORA_VEC_NS::by_store<lora_swiglu_bwd_args, LORA_VEC_NS::swiglu_bwd<float>, LORA_VEC_NS::swiglu_bwd<bf16>,
                           &lora_swiglu_bwd_args::dh>,

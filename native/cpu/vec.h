@@ -26,8 +26,8 @@ typedef std::int32_t Vi __attribute__((vector_size(kLanes * 4)));
 typedef std::uint32_t Vu __attribute__((vector_size(kLanes * 4)));
 typedef std::uint16_t Vh __attribute__((vector_size(kLanes * 2)));
 
-inline Vf splat(float x) { return Vf{} + x; }
-inline Vi splat(std::int32_t x) { return Vi{} + x; }
+inline Vf splat(float x) { return x - Vf{}; }  // subtracting 0 costs nothing; adding it would turn -0 into 0
+inline Vi splat(std::int32_t x) { return x - Vi{}; }
 
 inline Vf load(const float* p) {
   Vf v;
@@ -94,12 +94,17 @@ inline Vf max(Vf a, Vf b) { return a > b ? a : b; }  // b where a is NaN
 
 // Folds halves onto each other: the same tree for every call.
 inline float sum(Vf v) {
-  float t[kLanes];
-  store(t, v);
-  for (int half = kLanes / 2; half > 0; half /= 2) {
-    for (int i = 0; i < half; ++i) t[i] += t[i + half];
-  }
-  return t[0];
+#if LORA_VEC_LANES == 16
+  v += __builtin_shuffle(v, Vi{8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7});
+  v += __builtin_shuffle(v, Vi{4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11});
+  v += __builtin_shuffle(v, Vi{2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13});
+#elif LORA_VEC_LANES == 8
+  v += __builtin_shuffle(v, Vi{4, 5, 6, 7, 0, 1, 2, 3});
+  v += __builtin_shuffle(v, Vi{2, 3, 0, 1, 6, 7, 4, 5});
+#else
+  v += __builtin_shuffle(v, Vi{2, 3, 0, 1});
+#endif
+  return v[0] + v[1];
 }
 inline float largest(Vf v) {
   float t[kLanes];
