@@ -1,7 +1,8 @@
 // Compiles every cuda/**/*.cu for sm_90a and reads ptxas' report: the kernels listed in cuda/hot-kernels.txt (one
-// regular expression a line, # comments) must have no spills and no stack. Nothing to do without cuda/ or nvcc.
+// regular expression a line, # comments) must have no spills and no stack. Then links the plugin, which must export
+// one symbol and need no library but libc's. Nothing to do without cuda/ or nvcc.
 
-import { spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -60,18 +61,34 @@ function compile(nvcc, file, folder) {
   });
 }
 
+/** Links the objects as the plugin is linked, and returns what is wrong with the library. */
+function linkProblems(nvcc, folder) {
+  const library = join(folder, 'libwhetstone_cuda.so');
+  const objects = readdirSync(folder).filter((name) => name.endsWith('.o')).map((name) => join(folder, name));
+  execFileSync(nvcc, ['-shared', '-cudart', 'static', '-gencode', 'arch=compute_90a,code=sm_90a', '-Xlinker', '--exclude-libs=ALL',
+    '-Xlinker', '--no-undefined', '-Xlinker', `--version-script=${join(root, 'cuda', 'exports.map')}`, ...objects, '-ldl', '-o', library], { stdio: ['ignore', 'inherit', 'inherit'] });
+  const exported = execFileSync('nm', ['-D', '--defined-only', library], { encoding: 'utf8' }).trim().split('\n')
+    .map((line) => line.split(' ').at(-1));
+  const needed = [...execFileSync('readelf', ['-d', library], { encoding: 'utf8' }).matchAll(/NEEDED.*\[(.*)\]/g)].map((match) => match[1]);
+  const system = /^(libc|libm|libdl|librt|libpthread|libstdc\+\+|libgcc_s|ld-linux-x86-64)\.so/;
+  return [
+    ...(exported.length === 1 ? [] : [`the plugin exports ${exported.join(', ')}; expected one symbol`]),
+    ...needed.filter((name) => !system.test(name)).map((name) => `the plugin needs ${name}; it may need the system's own libraries only`),
+  ];
+}
+
 async function main() {
   const files = sources(join(root, 'cuda'));
   if (files.length === 0) return 'cuda/ holds no .cu file: nothing to compile';
   const nvcc = findNvcc();
   if (nvcc === undefined) return `no nvcc on this machine: ${files.length} .cu files not compiled`;
   const folder = mkdtempSync(join(tmpdir(), 'whetstone-cuda-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   const results = [];
   const queue = [...files];
   await Promise.all(Array.from({ length: availableParallelism() }, async () => {
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) results.push(await compile(nvcc, file, folder));
   }));
-  rmSync(folder, { recursive: true, force: true });
   const failed = results.filter((result) => result.status !== 0);
   if (failed.length > 0) throw new Error(failed.map(({ file, text }) => `${relative(root, file)}:\n${text}`).join('\n'));
   const kernels = results.flatMap((result) => resources(result.text));
@@ -83,6 +100,8 @@ async function main() {
     throw new Error(bad.map(({ name, stack, spills, registers }) =>
       `${name}: ${registers} registers, ${stack} bytes of stack, ${spills} bytes spilled; a hot kernel may have neither`).join('\n'));
   }
+  const problems = linkProblems(nvcc, folder);
+  if (problems.length > 0) throw new Error(problems.join('\n'));
   const checked = kernels.filter((kernel) => hot.some((pattern) => pattern.test(kernel.name))).length;
   return `${files.length} .cu files compile for sm_90a: ${kernels.length} kernels, ${checked} hot ones without spills or stack`;
 }
