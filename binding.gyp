@@ -11,7 +11,7 @@
     "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17", "-std=gnu++20"],
     "cflags_cc": ["-std=c++17", "-O3", "-fexceptions", "-fvisibility=hidden", "-pthread", "-Wall", "-Wextra",
                   "-ffp-contract=off", "-fno-math-errno"],
-    "ldflags": ["-Wl,--exclude-libs,ALL"],
+    "ldflags": ["-Wl,--exclude-libs,ALL", "-Wl,--version-script=<(module_root_dir)/native/addon/exports.map"],
     "libraries": ["-ldl", "-lpthread"]
   },
   "targets": [
