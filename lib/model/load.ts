@@ -1,14 +1,15 @@
-// The door to a model on disk: folder → spec, checked tensor sources, tokenizer files, generation
+// The door to a model on disk: folder or hub name → spec, checked tensor sources, tokenizer files, generation
 // defaults and a fingerprint. Reads headers and small JSON files only; the weights are native code's to read.
 
 import { createHash } from 'node:crypto';
 import { open, readFile, readdir, stat } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
-import { EngineError } from '../errors.js';
+import { isRepositoryName, snapshot, type Snapshot, type SnapshotOptions } from '../data/hub.js';
+import { EngineError, isEngineError } from '../errors.js';
 import type { ModelSpec, TensorSource } from '../tensors.js';
 import { Fields, readJsonObject } from './fields.js';
 import type { SafetensorsHeader } from './safetensors.js';
-import { namedSources, readShardHeaders } from './shards.js';
+import { INDEX_FILE, WEIGHTS_FILE, namedSources, readShardHeaders, readWeightMap } from './shards.js';
 import { readModelConfig } from './spec.js';
 import { checkTokenizerFits, tokenizerSize } from './tokenizer-fit.js';
 
@@ -48,9 +49,32 @@ export interface LoadedModel {
   readonly notes: readonly string[];
 }
 
-/** Loads a model by the path of its folder. */
-export async function loadModel(name: string): Promise<LoadedModel> {
-  return loadModelFolder(name);
+export interface LoadOptions extends Omit<SnapshotOptions, 'kind' | 'allow'> {}
+
+const SMALL_FILES = ['config.json', 'generation_config.json', 'tokenizer.json', 'tokenizer_config.json',
+  'special_tokens_map.json', 'chat_template.jinja'];
+
+/**
+ * Loads a model by the path of its folder, or by its name on the hub ("owner/name"). From the hub only what is
+ * needed is fetched: config, tokenizer and safetensors.
+ */
+export async function loadModel(name: string, options: LoadOptions = {}): Promise<LoadedModel> {
+  const isFolder = await stat(name).then((info) => info.isDirectory(), () => false);
+  if (isFolder || !isRepositoryName(name)) return loadModelFolder(name);
+  const fetched = await fetchModel(name, options).catch((error: unknown) => {
+    if (!isEngineError(error, 'ERR_HUB')) throw error;
+    throw new EngineError(`${error.message} There is no folder ${JSON.stringify(name)} either.`, error.details, { cause: error });
+  });
+  const model = await loadModelFolder(fetched.folder, name, fetched.commit);
+  return fetched.note === undefined ? model : { ...model, notes: [fetched.note, ...model.notes] };
+}
+
+async function fetchModel(name: string, options: LoadOptions): Promise<Snapshot> {
+  const first = await snapshot(name, { ...options, allow: [...SMALL_FILES, WEIGHTS_FILE, INDEX_FILE] });
+  if (first.files.includes(WEIGHTS_FILE) || !first.files.includes(INDEX_FILE)) return first;
+  const shards = new Set((await readWeightMap(join(first.folder, INDEX_FILE))).values());
+  await snapshot(name, { ...options, revision: first.commit, allow: [...shards] });
+  return first;
 }
 
 /** Loads a model folder; `name` and `revision` are what the caller knows it by. */

@@ -10,21 +10,21 @@ import { Fields, readJsonObject } from './fields.js';
 import { engineName, expectedTensors, hubName, isIgnoredTensor } from './names.js';
 import { readSafetensorsHeader, type SafetensorsHeader } from './safetensors.js';
 
-const SINGLE = 'model.safetensors';
-const INDEX = 'model.safetensors.index.json';
+export const WEIGHTS_FILE = 'model.safetensors';
+export const INDEX_FILE = 'model.safetensors.index.json';
 const DTYPES: ReadonlySet<string> = new Set<FileDtype>(['F64', 'F32', 'BF16', 'F16']);
 
 /** The checked headers of all weight files of a folder, in the order of their names. */
 export async function readShardHeaders(folder: string): Promise<readonly SafetensorsHeader[]> {
   const names = await readdir(folder);
-  if (names.includes(SINGLE)) return [await readSafetensorsHeader(join(folder, SINGLE))];
-  if (!names.includes(INDEX)) return noWeights(folder, names);
+  if (names.includes(WEIGHTS_FILE)) return [await readSafetensorsHeader(join(folder, WEIGHTS_FILE))];
+  if (!names.includes(INDEX_FILE)) return noWeights(folder, names);
 
-  const map = await readWeightMap(join(folder, INDEX));
+  const map = await readWeightMap(join(folder, INDEX_FILE));
   const headers: SafetensorsHeader[] = [];
   for (const shard of [...new Set(map.values())].sort()) {
     if (!names.includes(shard)) {
-      fail(join(folder, shard), `${INDEX} names this shard, but it is missing`, 'Fetch the model again, all files of it');
+      fail(join(folder, shard), `${INDEX_FILE} names this shard, but it is missing`, 'Fetch the model again, all files of it');
     }
     headers.push(await readSafetensorsHeader(join(folder, shard)));
   }
@@ -34,12 +34,13 @@ export async function readShardHeaders(folder: string): Promise<readonly Safeten
 
 function noWeights(folder: string, names: readonly string[]): never {
   const pickle = names.find((name) => /\.(bin|pt|pth|ckpt)$/.test(name));
-  fail(folder, `expected ${SINGLE} or ${INDEX}, found neither`, pickle === undefined
+  fail(folder, `expected ${WEIGHTS_FILE} or ${INDEX_FILE}, found neither`, pickle === undefined
     ? 'Point at the folder that holds the weights'
     : `${pickle} is a pickle, which can run code and is never read: convert it to safetensors first`);
 }
 
-async function readWeightMap(file: string): Promise<ReadonlyMap<string, string>> {
+/** Tensor → shard; every shard is a plain name. */
+export async function readWeightMap(file: string): Promise<ReadonlyMap<string, string>> {
   const index = new Fields((await readJsonObject(file)) ?? {}, file);
   const entries = index.required('weight_map', index.object('weight_map'));
   const map = new Map<string, string>();
@@ -58,12 +59,12 @@ function checkAgainstIndex(headers: readonly SafetensorsHeader[], map: ReadonlyM
   for (const header of headers) {
     for (const { name } of header.entries) {
       const mapped = map.get(name);
-      if (mapped === undefined) fail(header.file, `tensor ${name} is not in the weight_map of ${INDEX}`);
-      if (join(folder, mapped as string) !== header.file) fail(header.file, `holds tensor ${name}, which ${INDEX} maps to ${mapped}`);
+      if (mapped === undefined) fail(header.file, `tensor ${name} is not in the weight_map of ${INDEX_FILE}`);
+      if (join(folder, mapped as string) !== header.file) fail(header.file, `holds tensor ${name}, which ${INDEX_FILE} maps to ${mapped}`);
       found.add(name);
     }
   }
-  for (const [name, shard] of map) if (!found.has(name)) fail(join(folder, shard), `${INDEX} maps tensor ${name} here, but it is missing`);
+  for (const [name, shard] of map) if (!found.has(name)) fail(join(folder, shard), `${INDEX_FILE} maps tensor ${name} here, but it is missing`);
 }
 
 /** Names and checks every tensor. `lm_head` may be present for a tied head; then its source is included. */
