@@ -1,0 +1,95 @@
+// Rows of a Parquet file, one row group at a time; a damaged or truncated file is named.
+import { open, type FileHandle } from 'node:fs/promises';
+import { parquetMetadataAsync, parquetReadObjects, type AsyncBuffer, type FileMetaData } from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
+import { dataError } from '../record.js';
+import type { FileRow, RowReader } from './row.js';
+
+const ROWS_PER_BATCH = 1024;
+
+export const readParquet: RowReader = async function* (file, from, options) {
+  const handle = await open(file, 'r').catch((error: Error) => {
+    throw dataError({ file }, `cannot be read: ${error.message}`, { cause: error });
+  });
+  try {
+    const buffer = await checkedBuffer(file, handle);
+    const metadata = await guard(file, () => parquetMetadataAsync(buffer));
+    let begin = 0;
+    for (const count of groupSizes(metadata)) {
+      const rowStart = Math.max(begin, from.offset);
+      const rowEnd = begin + count;
+      begin = rowEnd;
+      if (rowStart >= rowEnd) continue;
+      options.signal?.throwIfAborted();
+      const objects = await guard(file, () =>
+        parquetReadObjects({ file: buffer, metadata, compressors, rowStart, rowEnd, rowFormat: 'object' }));
+      if (objects.length !== rowEnd - rowStart) {
+        throw damaged(file, `${objects.length} rows where the footer says ${rowEnd - rowStart}`);
+      }
+      for (let at = 0; at < objects.length; at += ROWS_PER_BATCH) {
+        options.signal?.throwIfAborted();
+        yield objects.slice(at, at + ROWS_PER_BATCH).map((object, i): FileRow => {
+          const row = rowStart + at + i + 1;
+          return { value: plain(object, file, row) as Record<string, unknown>, row, after: { offset: row, row } };
+        });
+      }
+    }
+  } finally {
+    await handle.close();
+  }
+};
+
+function groupSizes(metadata: FileMetaData): number[] {
+  return metadata.row_groups.map((group) => Number(group.num_rows));
+}
+
+/** The file as hyparquet wants it, after the cheap checks that catch truncation before anything is parsed. */
+async function checkedBuffer(file: string, handle: FileHandle): Promise<AsyncBuffer> {
+  const { size } = await handle.stat();
+  const slice = async (start: number, end = size): Promise<ArrayBuffer> => {
+    const length = end - start;
+    if (start < 0 || length < 0 || end > size) throw new RangeError(`bytes ${start} to ${end} lie outside the file of ${size}`);
+    const bytes = new Uint8Array(length);
+    let done = 0;
+    while (done < length) {
+      const { bytesRead } = await handle.read(bytes, done, length - done, start + done);
+      if (bytesRead === 0) throw new RangeError(`the file ends at ${start + done}, before byte ${end}`);
+      done += bytesRead;
+    }
+    return bytes.buffer;
+  };
+  const magic = async (at: number) => Buffer.from(await slice(at, at + 4)).toString('latin1');
+  if (size < 12 || (await magic(0)) !== 'PAR1') {
+    throw dataError({ file }, 'expected a Parquet file (it starts and ends with "PAR1"), came something else. '
+      + 'Check the name, or download it again');
+  }
+  if ((await magic(size - 4)) !== 'PAR1') throw damaged(file, 'no "PAR1" at the end: it is cut off');
+  const footer = Buffer.from(await slice(size - 8, size - 4)).readUInt32LE(0);
+  if (footer > size - 12) throw damaged(file, `a footer of ${footer} bytes in a file of ${size}`);
+  return { byteLength: size, slice };
+}
+
+async function guard<T>(file: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    throw damaged(file, (error as Error).message, error);
+  }
+}
+
+function damaged(file: string, came: string, cause?: unknown): Error {
+  return dataError({ file }, `expected a complete Parquet file, came ${came}. Copy or download it again`,
+    cause === undefined ? undefined : { cause });
+}
+
+/** Parquet's own types as JSON has them: 64-bit integers become numbers where exact and text where not, dates ISO text. */
+function plain(value: unknown, file: string, row: number): unknown {
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
+  if (value === null || typeof value !== 'object') return value;
+  if (value instanceof Date) return value.toISOString();
+  if (Array.isArray(value)) return value.map((item) => plain(item, file, row));
+  if (ArrayBuffer.isView(value)) return Array.from(value as unknown as ArrayLike<unknown>, (item) => plain(item, file, row));
+  const result: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+  for (const [key, item] of Object.entries(value)) result[key] = plain(item, file, row);
+  return result;
+}

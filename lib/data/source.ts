@@ -1,0 +1,69 @@
+// One stream of rows over several files, that can be left at any row and taken up again there.
+import { dataError } from '../record.js';
+import { expandFiles, readerFor } from './files.js';
+import { FILE_START, type FilePosition, type ReadRowsOptions } from './row.js';
+
+/** Where to go on: a plain object, safe to keep in a checkpoint. */
+export interface SourcePosition {
+  /** Index into the source's list of files. */
+  readonly file: number;
+  readonly at: FilePosition;
+  /** Rows before it, over all files. */
+  readonly index: number;
+}
+
+export interface RawRow {
+  readonly value: Readonly<Record<string, unknown>>;
+  readonly file: string;
+  /** 1-based line or element in its file. */
+  readonly row: number;
+  /** 0-based over all files. */
+  readonly index: number;
+  readonly after: SourcePosition;
+}
+
+export const SOURCE_START: SourcePosition = { file: 0, at: FILE_START, index: 0 };
+
+export class Source implements AsyncIterable<RawRow> {
+  readonly files: readonly string[];
+  readonly #options: ReadRowsOptions;
+
+  constructor(files: readonly string[], options: ReadRowsOptions = {}) {
+    this.files = files;
+    this.#options = options;
+  }
+
+  /** Rows in batches, as they come off the disk: a few hundred at a time. */
+  async *batches(from: SourcePosition = SOURCE_START, signal = this.#options.signal): AsyncGenerator<RawRow[]> {
+    let { index } = from;
+    for (let number = from.file; number < this.files.length; number++) {
+      const file = this.files[number] as string;
+      const reader = readerFor(file);
+      if (reader === undefined) throw dataError({ file }, 'has no reader for its ending');
+      const start = number === from.file ? from.at : FILE_START;
+      const options = signal === undefined ? this.#options : { ...this.#options, signal };
+      for await (const rows of reader(file, start, options)) {
+        yield rows.map(({ value, row, after }) => ({
+          value, file, row, index, after: { file: number, at: after, index: ++index },
+        }));
+      }
+    }
+  }
+
+  /** Row by row. */
+  async *rows(from: SourcePosition = SOURCE_START): AsyncGenerator<RawRow> {
+    for await (const batch of this.batches(from)) yield* batch;
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<RawRow> {
+    return this.rows();
+  }
+}
+
+/** Expands the names (files, folders, globs) and opens nothing yet. */
+export async function openSource(
+  names: string | readonly string[], options: ReadRowsOptions & { readonly base?: string } = {},
+): Promise<Source> {
+  const { base, ...rest } = options;
+  return new Source(await expandFiles(names, base), rest);
+}
