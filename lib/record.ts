@@ -1,5 +1,4 @@
-// The nouns between a data file and the encoder: a record, a chat message, and errors that name the row.
-import { EngineError } from './errors.js';
+// The nouns between a data file and the encoder: a record and a chat message.
 
 /** Who speaks in a chat message. */
 export type Role = 'system' | 'user' | 'assistant' | 'tool';
@@ -34,37 +33,3 @@ export type DataRecord = RecordOrigin &
   );
 
 export type RecordKind = DataRecord['kind'];
-
-export interface Place {
-  readonly file?: string;
-  readonly row?: number;
-  readonly field?: string;
-}
-
-/** An ERR_DATA whose message starts with the file, the row and the field, as far as they are known. */
-export function dataError(place: Place, problem: string, options?: ErrorOptions): EngineError<
-  { code: 'ERR_DATA' } & Place
-> {
-  const where = [
-    place.file,
-    place.row === undefined ? undefined : `row ${place.row}`,
-    place.field === undefined ? undefined : `field "${place.field}"`,
-  ].filter((part) => part !== undefined).join(', ');
-  const { file, row, field } = place;
-  return new EngineError(where === '' ? problem : `${where}: ${problem}`, {
-    code: 'ERR_DATA',
-    ...(file === undefined ? {} : { file }),
-    ...(row === undefined ? {} : { row }),
-    ...(field === undefined ? {} : { field }),
-  }, options);
-}
-
-/** A value in a few words, for "came": its type, or its text when short. */
-export function describe(value: unknown): string {
-  if (value === null) return 'null';
-  if (value === undefined) return 'nothing';
-  if (Array.isArray(value)) return `a list of ${value.length}`;
-  if (typeof value === 'string') return value === '' ? 'an empty string' : `"${value.length > 40 ? `${value.slice(0, 40)}…` : value}"`;
-  if (typeof value === 'object') return `an object with ${Object.keys(value).slice(0, 6).join(', ') || 'no fields'}`;
-  return `${typeof value} ${String(value)}`;
-}

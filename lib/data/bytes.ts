@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
 import { createGunzip } from 'node:zlib';
 import { pipeline } from 'node:stream';
-import { dataError } from '../record.js';
+import { dataError } from '../errors.js';
 
 const CHUNK_BYTES = 256 * 1024;
 

@@ -1,6 +1,6 @@
 // Rows of a CSV or TSV file with a header line. Bytes go to the parser undecoded; offsets and lines are counted beside it.
 import { parse, type CsvError, type Info } from 'csv-parse';
-import { dataError } from '../record.js';
+import { dataError } from '../errors.js';
 import { readChunks, Utf8Guard, type Chunk } from './bytes.js';
 import { FILE_START, type FilePosition, type FileRow, type ReadRowsOptions, type RowReader } from './row.js';
 

@@ -1,7 +1,7 @@
 // From what a user names (files, folders, globs) to a sorted list of data files, and from a file's name to its reader.
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { dataError } from '../record.js';
+import { dataError } from '../errors.js';
 import { readCsv, readTsv } from './csv.js';
 import { readJsonArray } from './json-array.js';
 import { readJsonl } from './jsonl.js';

@@ -1,7 +1,7 @@
 // The content hash of data files, for keys of caches and for run records.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { dataError } from '../record.js';
+import { dataError } from '../errors.js';
 
 /**
  * SHA-256 over the files' sizes and contents in order, as hex. Names and times are left out: a copied or touched file

@@ -1,5 +1,5 @@
 // Rows of a JSON file that is one array of objects, read element by element: the file is never held whole.
-import { dataError } from '../record.js';
+import { dataError } from '../errors.js';
 import { decodeUtf8, readChunks } from './bytes.js';
 import { asRow, parseRow } from './jsonl.js';
 import type { FileRow, RowReader } from './row.js';

@@ -1,5 +1,5 @@
 // Rows of a JSON Lines file: one object a line, empty lines skipped.
-import { dataError, describe } from '../record.js';
+import { dataError, describe } from '../errors.js';
 import { decodeUtf8 } from './bytes.js';
 import { readLines } from './lines.js';
 import type { FileRow, RowReader } from './row.js';

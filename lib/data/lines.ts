@@ -1,5 +1,5 @@
 // Splits bytes into lines at \n before anything is decoded, so that no UTF-8 sequence is ever cut, and counts offsets.
-import { dataError } from '../record.js';
+import { dataError } from '../errors.js';
 import { readChunks, type ReadOptions } from './bytes.js';
 
 export interface Line {

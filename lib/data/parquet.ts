@@ -2,7 +2,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { parquetMetadataAsync, parquetReadObjects, type AsyncBuffer, type FileMetaData } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import { dataError } from '../record.js';
+import { dataError } from '../errors.js';
 import type { FileRow, RowReader } from './row.js';
 
 const ROWS_PER_BATCH = 1024;

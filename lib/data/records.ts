@@ -1,5 +1,6 @@
 // Records of a data set: rows of a source in one format, found out from the first row unless it is given.
-import { dataError, type DataRecord } from '../record.js';
+import { dataError } from '../errors.js';
+import type { DataRecord } from '../record.js';
 import type { FieldNames } from './formats/fields.js';
 import { detect, formatOf, mixedRow, toRecord, type DataFormat, type Detection } from './formats/format.js';
 import { SOURCE_START, type RawRow, type Source, type SourcePosition } from './source.js';

@@ -1,5 +1,5 @@
 // One stream of rows over several files, that can be left at any row and taken up again there.
-import { dataError } from '../record.js';
+import { dataError } from '../errors.js';
 import { expandFiles, readerFor } from './files.js';
 import { FILE_START, type FilePosition, type ReadRowsOptions } from './row.js';
 

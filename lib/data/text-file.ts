@@ -1,6 +1,6 @@
 // Rows of a plain text file: the whole file, its paragraphs (blank lines between) or its lines, as {"text": …}.
 import { stat } from 'node:fs/promises';
-import { dataError } from '../record.js';
+import { dataError } from '../errors.js';
 import { decodeUtf8 } from './bytes.js';
 import { readLines, type Line } from './lines.js';
 import type { FileRow, RowReader } from './row.js';

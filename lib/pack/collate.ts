@@ -14,7 +14,7 @@ export interface CollateOptions {
 
 /** Sequences are grouped by slot (ascending, base-only rows first); within a slot their order is kept. */
 export function collate(items: readonly Placed[], options: CollateOptions = {}): Batch {
-  const sorted = [...items].sort((a, b) => slotOf(a) - slotOf(b));
+  const sorted = items.map((item) => ({ slot: slotOf(item), sequence: item.sequence })).sort((a, b) => a.slot - b.slot);
   const rows = sorted.reduce((sum, { sequence }) => sum + sequence.tokens.length, 0);
   const tokens = new Int32Array(rows);
   const labels = new Int32Array(rows);
@@ -24,14 +24,13 @@ export function collate(items: readonly Placed[], options: CollateOptions = {}):
   const weights = sorted.some(({ sequence }) => sequence.weights?.some((weight) => weight !== 1)) ? new Float32Array(rows).fill(1) : undefined;
   let at = 0;
   sorted.forEach((item, q) => {
-    const { sequence } = item;
+    const { sequence, slot } = item;
     const size = sequence.tokens.length;
     seqBegin[q] = at;
     tokens.set(sequence.tokens, at);
     labels.set(sequence.labels, at);
     if (sequence.weights !== undefined) weights?.set(sequence.weights, at);
     for (let i = 0; i < size; i++) positions[at + i] = i;
-    const slot = slotOf(item);
     const open = segments.at(-1);
     if (open !== undefined && open.slot === slot) open.end += size;
     else segments.push({ begin: at, end: at + size, slot });

@@ -7,7 +7,7 @@ import { openRecords } from '../data/records.js';
 import type { TextOptions } from '../data/row.js';
 import { openSource } from '../data/source.js';
 import type { DataRecord } from '../record.js';
-import { dataError } from '../record.js';
+import { dataError } from '../errors.js';
 import type { ChatTemplate } from '../text/chat-template.js';
 import { defaultCacheFolder, readCache, SetWriter } from '../text/encode-cache.js';
 import { encodeStream, type PoolOptions } from '../text/encode-pool.js';

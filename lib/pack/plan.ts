@@ -2,7 +2,7 @@
 // left at any batch and go on with exactly the same ones.
 import type { AdapterSlot, Batch, Sequence } from '../batch.js';
 import { mix, permutation } from '../data/shuffle.js';
-import { dataError } from '../record.js';
+import { dataError } from '../errors.js';
 import { collate, type CollateOptions } from './collate.js';
 import { pack, type Bin, type PackOptions } from './packer.js';
 
@@ -56,6 +56,14 @@ export interface PackReport {
   readonly split: number;
 }
 
+/** The batches of one epoch, to be built in any order and as often as wanted. */
+export interface PackedEpoch {
+  readonly count: number;
+  batch(index: number): Batch;
+  /** The sequences of a batch, in its order (each piece of a split one counts). */
+  sequences(index: number): readonly number[];
+}
+
 /** A sequence, or a piece [begin, end) of one. */
 interface Piece {
   readonly index: number;
@@ -69,7 +77,7 @@ export class BatchPlan {
   /** Present only when some sequence is longer than a batch. */
   readonly #pieces: readonly Piece[] | undefined;
   readonly #split: number;
-  readonly #reports = new Map<number, PackReport>();
+  #packed: { epoch: number; bins: readonly Bin[] } | undefined;
 
   constructor(set: SequenceSet, options: PlanOptions) {
     if (!Number.isInteger(options.batchTokens) || options.batchTokens < 1) {
@@ -83,19 +91,28 @@ export class BatchPlan {
 
   /** What packing does in an epoch; the same for every epoch when nothing is shuffled. */
   report(epoch = 0): PackReport {
-    const key = this.options.shuffle === false ? 0 : epoch;
-    let report = this.#reports.get(key);
-    if (report === undefined) {
-      let batches = 0, sequences = 0, tokens = 0;
-      for (const bin of this.#bins(key)) {
-        batches++;
-        sequences += bin.length;
-        for (const item of bin) tokens += this.#lengthOf(item);
-      }
-      report = { batches, sequences, tokens, waste: 1 - tokens / (batches * this.options.batchTokens), split: this.#split };
-      this.#reports.set(key, report);
+    const bins = this.#bins(epoch);
+    let sequences = 0, tokens = 0;
+    for (const bin of bins) {
+      sequences += bin.length;
+      for (const item of bin) tokens += this.#lengthOf(item);
     }
-    return report;
+    return { batches: bins.length, sequences, tokens, waste: 1 - tokens / (bins.length * this.options.batchTokens), split: this.#split };
+  }
+
+  /** Packs an epoch (one pass over the lengths) and gives random access to its batches. */
+  epoch(epoch: number): PackedEpoch {
+    const bins = this.#bins(epoch);
+    const at = (index: number): Bin => {
+      const bin = bins[index];
+      if (bin === undefined) throw new RangeError(`index: expected a batch from 0 to ${bins.length - 1}, came ${index}`);
+      return bin;
+    };
+    return {
+      count: bins.length,
+      batch: (index) => collate(this.#placed(at(index)), this.options.collate),
+      sequences: (index) => this.#placed(at(index)).map((item) => item.index),
+    };
   }
 
   /**
@@ -103,32 +120,33 @@ export class BatchPlan {
    * Going on costs one pass over the lengths of the epoch, not over its tokens.
    */
   *batches(from: Cursor = PLAN_START, epochs = Infinity): Generator<PlannedBatch> {
-    let skip = from.index;
     for (let epoch = from.epoch; epoch < epochs; epoch++) {
-      let index = 0;
-      let open: { bin: Bin; at: number } | undefined;
-      for (const bin of this.#bins(epoch)) {
-        // One behind, so that the last batch of an epoch points at the next epoch.
-        if (open !== undefined && open.at >= skip) yield this.#build(open.bin, { epoch, index: open.at }, { epoch, index });
-        open = { bin, at: index++ };
+      const packed = this.epoch(epoch);
+      const first = epoch === from.epoch ? from.index : 0;
+      if (first > packed.count) throw new RangeError(`cursor: epoch ${epoch} has ${packed.count} batches, came index ${first}; the data or the seed has changed`);
+      for (let index = first; index < packed.count; index++) {
+        yield {
+          batch: packed.batch(index), sequences: packed.sequences(index), cursor: { epoch, index },
+          after: index + 1 < packed.count ? { epoch, index: index + 1 } : { epoch: epoch + 1, index: 0 },
+        };
       }
-      if (skip > index) throw new RangeError(`cursor: epoch ${epoch} has ${index} batches, came index ${skip}; the data or the seed has changed`);
-      if (open !== undefined && open.at >= skip) yield this.#build(open.bin, { epoch, index: open.at }, { epoch: epoch + 1, index: 0 });
-      skip = 0;
     }
   }
 
-  #bins(epoch: number): Generator<Bin> {
+  #bins(epoch: number): readonly Bin[] {
     const { batchTokens, seed = 0, shuffle = true, mode, window } = this.options;
+    const key = shuffle ? epoch : 0;
+    if (this.#packed?.epoch === key) return this.#packed.bins;
     const count = this.#pieces?.length ?? this.#set.length;
-    const order = shuffle ? permutation(count, seed, epoch) : undefined;
+    const order = shuffle ? permutation(count, seed, key) : undefined;
     const items = function* () {
       for (let i = 0; i < count; i++) yield order === undefined ? i : order(i);
     };
-    return pack(items(), (item) => this.#lengthOf(item), {
-      budget: batchTokens, seed: mix(seed >>> 0, shuffle ? epoch : 0),
-      ...(mode === undefined ? {} : { mode }), ...(window === undefined ? {} : { window }),
-    });
+    const bins = [...pack(items(), (item) => this.#lengthOf(item), {
+      budget: batchTokens, seed: mix(seed >>> 0, key), ...(mode === undefined ? {} : { mode }), ...(window === undefined ? {} : { window }),
+    })];
+    this.#packed = { epoch: key, bins };
+    return bins;
   }
 
   #lengthOf(item: number): number {
@@ -136,13 +154,18 @@ export class BatchPlan {
     return piece === undefined ? this.#set.lengthOf(item) : piece.end - piece.begin;
   }
 
-  #build(bin: Bin, cursor: Cursor, after: Cursor): PlannedBatch {
-    const { slotOf } = this.options;
-    const placed = bin.map((item) => {
+  /** Sequences of a bin, sorted by slot as in the batch. */
+  #placed(bin: Bin): { index: number; slot: AdapterSlot; readonly sequence: Sequence }[] {
+    return bin.map((item) => {
       const piece = this.#pieces?.[item] ?? { index: item, begin: 0, end: Infinity };
-      return { index: piece.index, slot: slotOf?.(piece.index) ?? 0, sequence: slice(this.#set.get(piece.index), piece) };
+      const set = this.#set;
+      return {
+        index: piece.index, slot: this.options.slotOf?.(piece.index) ?? 0,
+        get sequence() {
+          return slice(set.get(piece.index), piece);
+        },
+      };
     }).sort((a, b) => a.slot - b.slot);
-    return { batch: collate(placed, this.options.collate), cursor, after, sequences: placed.map(({ index }) => index) };
   }
 }
 

@@ -2,7 +2,8 @@
 import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { dataError, describe, type ChatMessage } from '../record.js';
+import { dataError, describe } from '../errors.js';
+import type { ChatMessage } from '../record.js';
 import type { TextTokenizer, TokenizerConfig } from './tokenizer.js';
 
 export interface TemplateSource {

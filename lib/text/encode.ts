@@ -1,6 +1,7 @@
 // One record becomes one sequence: rendered, tokenised, masked, shifted, checked.
 import type { Sequence } from '../batch.js';
-import { dataError, type DataRecord } from '../record.js';
+import { dataError } from '../errors.js';
+import type { DataRecord } from '../record.js';
 import { alpacaMessages, alpacaPrompt } from './alpaca.js';
 import type { ChatTemplate } from './chat-template.js';
 import { maskConversation, type LearnedSpan, type MaskedText, type TrainOn } from './mask.js';

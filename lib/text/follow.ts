@@ -1,6 +1,7 @@
 // Finds each turn of a conversation in its rendered text by following the template: contents are rendered with
 // private-use characters around them, and the conversation is rendered up to a turn. Nothing is searched by wording.
-import { dataError, type ChatMessage, type Place } from '../record.js';
+import { dataError, type Place } from '../errors.js';
+import type { ChatMessage } from '../record.js';
 import { TemplateRefusal, templateMessage, type ChatTemplate, type RenderOptions, type TemplateMessage } from './chat-template.js';
 
 /** Where a turn stands in the rendered text: [begin, end) is what the model would have to write. */

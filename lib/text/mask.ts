@@ -1,5 +1,6 @@
 // Which characters of a conversation are learned, with which weight, and the proof that training and generation agree.
-import { dataError, type ChatMessage, type Role } from '../record.js';
+import { dataError } from '../errors.js';
+import type { ChatMessage, Role } from '../record.js';
 import type { ChatTemplate } from './chat-template.js';
 import { Follower, type Conversation, type EndTexts, type Turn } from './follow.js';
 

@@ -1,5 +1,5 @@
 // From weights of characters to weights of tokens, through the characters that each token covers.
-import { dataError, type Place } from '../record.js';
+import { dataError, type Place } from '../errors.js';
 import type { TokenSpans } from './align.js';
 import type { LearnedSpan, MaskedText } from './mask.js';
 import type { TextTokenizer } from './tokenizer.js';

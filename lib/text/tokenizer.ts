@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
-import { dataError, describe } from '../record.js';
+import { dataError, describe } from '../errors.js';
 import { alignTokens, type TokenSpans } from './align.js';
 import { ByteStreamDecoder, WindowStreamDecoder, type StreamDecoder } from './stream-decoder.js';
 import { tokenSurface, type DecoderSpec, type TokenSurface } from './token-bytes.js';

@@ -1,5 +1,6 @@
 // Checks a list of chat messages and brings it into our shape.
-import { dataError, describe, type ChatMessage, type Role } from '../../record.js';
+import { dataError, describe } from '../../errors.js';
+import type { ChatMessage, Role } from '../../record.js';
 import { checkWeight, type RowFields } from './fields.js';
 
 const ROLES: readonly string[] = ['system', 'user', 'assistant', 'tool'];

@@ -1,5 +1,6 @@
 // Reads one field of a row with a check, for all formats; errors name the file, the row and the field.
-import { dataError, describe, type RecordOrigin } from '../../record.js';
+import { dataError, describe } from '../../errors.js';
+import type { RecordOrigin } from '../../record.js';
 import type { RawRow } from '../source.js';
 
 /** A user's names for our fields: `{ prompt: 'question', completion: 'answer' }`. */

@@ -1,5 +1,6 @@
 // The row formats: how each is recognised by its fields, and how a row of it becomes a record.
-import { dataError, describe, type ChatMessage, type DataRecord } from '../../record.js';
+import { dataError, describe } from '../../errors.js';
+import type { ChatMessage, DataRecord } from '../../record.js';
 import type { RawRow } from '../source.js';
 import { readMessages, readTools } from './chat.js';
 import { found, RowFields, type FieldNames } from './fields.js';
