@@ -2,6 +2,7 @@
 #include "cpu/gemm.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace lora::cpu {
 namespace {
@@ -115,7 +116,7 @@ struct Walk {
         const bool one_piece = product.rows.tile_piece[tile + 1] - piece == 1;
         const std::int32_t group = product.rows.pieces[piece].group;
         const bool fused = low_here && one_piece && group >= 0 && term.low_row == nullptr;
-        t.a = static_cast<const char*>(term.left) + static_cast<std::size_t>((tile * all_steps + first) * height) * 4;
+        t.a = static_cast<const char*>(term.left) + (tile * term.left_tile + first * height) * 4;
         t.c = c_of(tile, panel);
         t.depth2 = fused ? term.rank : 0;
         if (fused) {
@@ -139,7 +140,7 @@ std::int64_t depth_block(std::int64_t depth) {
   return up(up(depth, blocks), 4) * 4;  // even, for pairs
 }
 
-std::int64_t block_scratch(const Kernels& kernels, const Product&) { return kMostDepth * kernels.tile_columns; }
+std::int64_t block_scratch(const Kernels& kernels) { return kMostDepth * kernels.tile_columns; }
 
 void product_block(const Kernels& kernels, const Product& product, const Block& block, float* scratch) {
   const Walk walk{kernels, product, block, scratch};
@@ -174,130 +175,122 @@ Cut cut_of(const CpuContext& context, std::int64_t tiles, std::int64_t panels, s
 namespace {
 
 struct Task {
-  const Target* target;
-  Block         block;
+  int   product;
+  Block block;
 };
 
-void run_block(CpuContext& context, const Target& target, Block block, float* scratch, std::int64_t scratch_block) {
-  const Kernels& kernels = context.kernels;
-  const Product& product = *target.product;
-  const std::int64_t column = block.panel * kernels.tile_columns;
-  const std::int64_t columns = std::min(block.panel_end * kernels.tile_columns, product.columns) - column;
-  const std::int64_t row = block.tile * kernels.tile_rows;
-  const std::int64_t rows = std::min(block.tile_end * kernels.tile_rows, product.rows.count) - row;
-  block.add = target.add;
-  if (target.type == LORA_F32) {
-    block.c = static_cast<float*>(target.out) + row * product.columns + column;
-    block.c_row = product.columns;
-    block.c_tile = kernels.tile_rows * block.c_row;
-    product_block(kernels, product, block, scratch);
-    return;
+std::size_t bytes_of_panel(const Kernels& kernels, const Right& right) {
+  return panel_bytes(kernels, right.layout, right.depth);
+}
+
+bool all_packed(const Product& product) {
+  return std::all_of(product.terms, product.terms + product.count, [](const Term& t) { return t.right.panels; });
+}
+
+void add_tasks(std::vector<Task>& tasks, int index, const Product& product, const Cut& cut, std::int64_t panel,
+               std::int64_t panel_end, const char* const* loose) {
+  const std::int64_t tile_blocks = up(product.rows.tiles, cut.tiles);
+  for (std::int64_t p = panel; p < panel_end; p += cut.panels) {
+    for (std::int64_t b = 0; b < tile_blocks; ++b) {
+      Task task{index, {}};
+      task.block.tile = product.rows.tiles * b / tile_blocks;
+      task.block.tile_end = product.rows.tiles * (b + 1) / tile_blocks;
+      task.block.panel = p;
+      task.block.panel_end = std::min(p + cut.panels, panel_end);
+      task.block.loose = loose;
+      task.block.loose_first = panel;
+      tasks.push_back(task);
+    }
   }
-  bf16* out = static_cast<bf16*>(target.out) + row * product.columns + column;
-  float* c = scratch + scratch_block;
-  block.c = c;
-  block.c_row = columns;
-  block.c_tile = kernels.tile_rows * block.c_row;
-  for (std::int64_t i = 0; target.add && i < rows; ++i) kernels.widen(out + i * product.columns, columns, c + i * columns);
-  product_block(kernels, product, block, scratch);
-  for (std::int64_t i = 0; i < rows; ++i) kernels.narrow(c + i * columns, columns, out + i * product.columns);
 }
 
 }  // namespace
 
-void multiply(CpuContext& context, const Target* targets, int count) {
+void for_blocks(CpuContext& context, const Product* products, const Cut* cuts, int count, const BlockFn& fn) {
   const Kernels& kernels = context.kernels;
-  Workspace::Scope scope(context.workspace);
-  Task* tasks = nullptr;
-  std::int64_t task_count = 0, task_room = 0;
-  std::int64_t scratch_block = 0, scratch_c = 0;
-
-  // First all tasks of products whose weights are packed, in one list: column blocks outside, so that threads that
-  // run side by side read the same panels.
-  std::vector<Cut> cuts;
-  for (int i = 0; i < count; ++i) {
-    const Product& product = *targets[i].product;
-    const std::int64_t panels = panels_of(kernels, product.columns);
-    const Cut cut = cut_of(context, product.rows.tiles, panels, product.terms[0].right.depth);
-    cuts.push_back(cut);
-    task_room += up(product.rows.tiles, cut.tiles) * up(panels, cut.panels);
-    scratch_block = std::max(scratch_block, block_scratch(kernels, product));
-    if (targets[i].type != LORA_F32) {
-      scratch_c = std::max(scratch_c, cut.tiles * kernels.tile_rows * cut.panels * kernels.tile_columns);
-    }
-  }
-  tasks = context.workspace.take<Task>(task_room);
-  const std::int64_t scratch_each = scratch_block + scratch_c;
-  float* scratch = context.workspace.take<float>(scratch_each * context.pool.threads());
-
-  auto add_tasks = [&](int i, std::int64_t panel, std::int64_t panel_end, const char* const* loose) {
-    const std::int64_t tiles = targets[i].product->rows.tiles;
-    const std::int64_t tile_blocks = up(tiles, cuts[i].tiles);
-    for (std::int64_t p = panel; p < panel_end; p += cuts[i].panels) {
-      for (std::int64_t b = 0; b < tile_blocks; ++b) {
-        Task& task = tasks[task_count++];
-        task.target = &targets[i];
-        task.block = Block{};
-        task.block.tile = tiles * b / tile_blocks;
-        task.block.tile_end = tiles * (b + 1) / tile_blocks;
-        task.block.panel = p;
-        task.block.panel_end = std::min(p + cuts[i].panels, panel_end);
-        task.block.loose = loose;
-        task.block.loose_first = panel;
-      }
-    }
-  };
+  std::vector<Task> tasks;
   auto run_tasks = [&] {
-    context.pool.parallel_for_dynamic(task_count, 1, [&](std::int64_t begin, std::int64_t end, int worker) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        run_block(context, *tasks[i].target, tasks[i].block, scratch + worker * scratch_each, scratch_block);
-      }
-    });
-    task_count = 0;
+    context.pool.parallel_for_dynamic(static_cast<std::int64_t>(tasks.size()), 1,
+                                      [&](std::int64_t i, std::int64_t end, int worker) {
+                                        for (; i < end; ++i) fn(tasks[i].product, tasks[i].block, worker);
+                                      });
+    tasks.clear();
   };
 
   for (int i = 0; i < count; ++i) {
-    const Product& product = *targets[i].product;
-    if (std::all_of(product.terms, product.terms + product.count, [](const Term& t) { return t.right.panels; })) {
-      add_tasks(i, 0, panels_of(kernels, product.columns), nullptr);
-    }
+    if (!all_packed(products[i])) continue;
+    add_tasks(tasks, i, products[i], cuts[i], 0, panels_of(kernels, products[i].columns), nullptr);
   }
   run_tasks();
 
-  // Then those with plain weights, some columns at a time: pack, multiply.
   for (int i = 0; i < count; ++i) {
-    const Product& product = *targets[i].product;
-    std::int64_t bytes_a_panel = 0;
+    const Product& product = products[i];
+    if (all_packed(product)) continue;
+    std::int64_t bytes = 0;
     for (int t = 0; t < product.count; ++t) {
-      const Right& right = product.terms[t].right;
-      if (right.panels == nullptr) bytes_a_panel += panel_bytes(kernels, right.layout, right.depth);
+      if (product.terms[t].right.panels == nullptr) bytes += bytes_of_panel(kernels, product.terms[t].right);
     }
-    if (bytes_a_panel == 0) continue;
-    Workspace::Scope loose_scope(context.workspace);
+    Workspace::Scope scope(context.workspace);
     const std::int64_t panels = panels_of(kernels, product.columns);
-    const std::int64_t step =
-        std::min(panels, std::max<std::int64_t>(cuts[i].panels, kLooseBytes / bytes_a_panel));
-    char** loose = context.workspace.take<char*>(product.count);
+    const std::int64_t step = std::max<std::int64_t>(1, kLooseBytes / bytes / cuts[i].panels) * cuts[i].panels;
+    std::vector<char*> loose(product.count);
     for (int t = 0; t < product.count; ++t) {
       const Right& right = product.terms[t].right;
-      loose[t] = right.panels != nullptr
-                     ? nullptr
-                     : context.workspace.take<char>(step * panel_bytes(kernels, right.layout, right.depth));
+      if (right.panels != nullptr) continue;
+      loose[t] = context.workspace.take<char>(std::min(step, panels) * bytes_of_panel(kernels, right));
     }
     for (std::int64_t panel = 0; panel < panels; panel += step) {
       const std::int64_t panel_end = std::min(panel + step, panels);
       for (int t = 0; t < product.count; ++t) {
         const Right& right = product.terms[t].right;
         if (right.panels != nullptr) continue;
-        const std::size_t bytes = panel_bytes(kernels, right.layout, right.depth);
         context.pool.parallel_for_dynamic(panel_end - panel, 4, [&](std::int64_t begin, std::int64_t end, int) {
-          pack_panels(kernels, right, panel + begin, panel + end, loose[t] + begin * bytes);
+          pack_panels(kernels, right, panel + begin, panel + end, loose[t] + begin * bytes_of_panel(kernels, right));
         });
       }
-      add_tasks(i, panel, panel_end, loose);
+      add_tasks(tasks, i, product, cuts[i], panel, panel_end, loose.data());
       run_tasks();
     }
   }
+}
+
+void multiply(CpuContext& context, const Product* products, const Target* targets, int count) {
+  const Kernels& kernels = context.kernels;
+  Workspace::Scope scope(context.workspace);
+  std::vector<Cut> cuts;
+  std::int64_t scratch_c = 0;  // of a block whose target is bf16
+  for (int i = 0; i < count; ++i) {
+    const Product& product = products[i];
+    cuts.push_back(cut_of(context, product.rows.tiles, panels_of(kernels, product.columns),
+                          product.terms[0].right.depth));
+    if (targets[i].type != LORA_F32) {
+      scratch_c = std::max(scratch_c, cuts[i].tiles * kernels.tile_rows * cuts[i].panels * kernels.tile_columns);
+    }
+  }
+  const std::int64_t each = block_scratch(kernels) + scratch_c;
+  float* scratch = context.workspace.take<float>(each * context.pool.threads());
+
+  for_blocks(context, products, cuts.data(), count, [&](int i, const Block& cut, int worker) {
+    const Product& product = products[i];
+    float *own = scratch + worker * each, *c = own + block_scratch(kernels);
+    const std::int64_t column = cut.panel * kernels.tile_columns, row = cut.tile * kernels.tile_rows;
+    const std::int64_t columns = std::min(cut.panel_end * kernels.tile_columns, product.columns) - column;
+    const std::int64_t rows = std::min(cut.tile_end * kernels.tile_rows, product.rows.count) - row;
+    const std::int64_t at = row * product.columns + column;
+    const bool direct = targets[i].type == LORA_F32;
+    Block block = cut;
+    block.add = targets[i].add;
+    block.c = direct ? static_cast<float*>(targets[i].out) + at : c;
+    block.c_row = direct ? product.columns : columns;
+    block.c_tile = kernels.tile_rows * block.c_row;
+    if (direct) return product_block(kernels, product, block, own);
+    bf16* out = static_cast<bf16*>(targets[i].out) + at;
+    for (std::int64_t r = 0; block.add && r < rows; ++r) {
+      kernels.widen(out + r * product.columns, columns, c + r * columns);
+    }
+    product_block(kernels, product, block, own);
+    for (std::int64_t r = 0; r < rows; ++r) kernels.narrow(c + r * columns, columns, out + r * product.columns);
+  });
 }
 
 }  // namespace lora::cpu

@@ -9,6 +9,7 @@
 #define LORA_CPU_GEMM_H
 
 #include <cstdint>
+#include <functional>
 
 #include "abi/types.h"
 #include "cpu/context.h"
@@ -52,7 +53,8 @@ struct Rows {
 
 // One term of a sum of products: left * right + low_left * low_right.
 struct Term {
-  const void*  left;  // [tiles][depth][tile_rows] f32, or pairs [tiles][(depth + 1) / 2][tile_rows]
+  const void*  left;       // tiles of [depth][tile_rows] f32, or of pairs [(depth + 1) / 2][tile_rows]
+  std::int64_t left_tile;  // elements (of 4 bytes) from tile to tile
   Right        right;
   std::int64_t rank;       // 0: no adapter
   const float* low_left;   // [tiles][rank][tile_rows]
@@ -74,7 +76,7 @@ struct Product {
 std::int64_t depth_block(std::int64_t depth);
 
 // Scratch of one worker for product_block, in floats.
-std::int64_t block_scratch(const Kernels& kernels, const Product& product);
+std::int64_t block_scratch(const Kernels& kernels);
 
 // c (+)= the product's tiles [tile, tile_end) x panels [panel, panel_end), on the calling thread. Row i of tile n is
 // at c + (n - tile) * c_tile + i * c_row, its first column that of `panel`. Panels of terms that are not packed are
@@ -95,14 +97,20 @@ struct Cut {
 };
 Cut cut_of(const CpuContext& context, std::int64_t tiles, std::int64_t panels, std::int64_t depth);
 
+// Calls fn(product, block, worker) for every block of every product, in parallel and in no fixed order; c, c_tile,
+// c_row and add of the block are left for fn to fill. Columns are the outer loop, so that threads that run side by
+// side read the same panels; plain weights are packed some columns at a time. Every block's `panel` is a multiple of
+// its cut's panels.
+using BlockFn = std::function<void(int product, const Block& block, int worker)>;
+void for_blocks(CpuContext& context, const Product* products, const Cut* cuts, int count, const BlockFn& fn);
+
 // All of it: out = product, or out += product. out is f32 or bf16 [rows, columns].
 struct Target {
-  const Product* product;
-  void*          out;
-  lora_dtype     type;
-  bool           add;
+  void*      out;
+  lora_dtype type;
+  bool       add;
 };
-void multiply(CpuContext& context, const Target* targets, int count);
+void multiply(CpuContext& context, const Product* products, const Target* targets, int count);
 
 }  // namespace lora::cpu
 #endif

@@ -20,32 +20,6 @@ std::int64_t rows_at_once(const Kernels& kernels) { return kRowsAtOnce / kernels
 
 bool has_pair(const lora_pair& pair) { return pair.a != nullptr && pair.rank > 0; }
 
-// Floats (or pairs) of one packed tile.
-std::int64_t tile_size(const Kernels& kernels, const Right& right) {
-  const std::int64_t steps = right.layout == Layout::kPairs ? (right.depth + 1) / 2 : right.depth;
-  return steps * kernels.tile_rows;
-}
-
-void check_types(const lora_weight& w, lora_dtype activations, const char* where) {
-  if (w.codes.dtype == activations) return;
-  throw Error(Code::kUnsupported, where,
-              std::string("expected activations and weight of one type, got ") + name_of(activations) + " and " +
-                  name_of(w.codes.dtype));
-}
-
-void check_pair(const lora_pair& pair, const lora_route& route, const char* where) {
-  if (pair.rank % 16 != 0) {
-    throw Error(Code::kInvalidArgument, where,
-                "expected a rank padded to a multiple of 16, got " + std::to_string(pair.rank));
-  }
-  if (pair.dtype != LORA_F32 && pair.dtype != LORA_BF16) {
-    throw Error(Code::kUnsupported, where, std::string("expected A and B of f32 or bf16, got ") + name_of(pair.dtype));
-  }
-  if (pair.drop != nullptr && route.row_dev == nullptr) {
-    throw Error(Code::kInvalidArgument, where, "expected route.row_dev where dropout is given, got none");
-  }
-}
-
 template <class Args>
 const lora_route& common_route(const Args* same_x, int count, bool* adapters, const char* where) {
   const Args* first = nullptr;
@@ -59,22 +33,6 @@ const lora_route& common_route(const Args* same_x, int count, bool* adapters, co
   }
   *adapters = first != nullptr;
   return first == nullptr ? same_x[0].route : first->route;
-}
-
-void write_row(const Kernels& kernels, const float* from, std::int64_t count, const lora_tensor& to, std::int64_t row) {
-  if (to.data == nullptr) return;
-  if (to.dtype == LORA_F32) {
-    std::copy(from, from + count, static_cast<float*>(to.data) + row * count);
-  } else {
-    kernels.narrow(from, count, static_cast<bf16*>(to.data) + row * count);
-  }
-}
-
-// low_left[r][tile_rows] of rows [first, first + rows) of a tile = scale * values[rows][rank].
-void place_low(const float* values, int first, int rows, std::int64_t rank, float scale, int height, float* low_left) {
-  for (int i = 0; i < rows; ++i) {
-    for (std::int64_t r = 0; r < rank; ++r) low_left[r * height + first + i] = scale * values[i * rank + r];
-  }
 }
 
 }  // namespace
@@ -91,24 +49,22 @@ void linear(CpuContext& context, const lora_linear_args* same_x, int count) {
   const lora_route& route = common_route(same_x, count, &adapters, "linear");
   const Groups groups = groups_of(workspace, route, all_rows, nullptr, adapters);
   const Source x = source_of(same_x[0].x, "linear");
-  const std::int64_t K = x.columns;
 
   std::vector<Term> terms(count);
   std::vector<Product> products(count);
   std::vector<Target> targets(count);
-  std::vector<LowWeights> low(count);
-  std::vector<Dropout> dropout(count);
-  std::vector<char> drops(count);
-  std::int64_t most_rank = 0;
-  bool any_drop = false;
+  std::vector<Down> downs(count);
+  const std::int64_t most_rows = std::min(all_rows, rows_at_once(kernels));
+  const std::int64_t most_tiles = (most_rows + height - 1) / height;
   for (int i = 0; i < count; ++i) {
     const lora_linear_args& args = same_x[i];
     check_types(args.w, x.type, "linear");
     terms[i] = Term{};
+    downs[i] = Down{};
     terms[i].right = right_of(kernels, args.w, LORA_USE_FORWARD, "linear");
     const std::int64_t N = terms[i].right.columns;
     products[i] = Product{{}, N, &terms[i], 1, nullptr};
-    targets[i] = Target{&products[i], nullptr, args.y.dtype, false};
+    targets[i] = Target{nullptr, args.y.dtype, false};
     if (args.bias.data != nullptr) {
       float* bias = workspace.take<float>(N);
       read_row(kernels, {args.bias.data, args.bias.dtype, N, nullptr}, 0, 0, N, bias);
@@ -118,97 +74,33 @@ void linear(CpuContext& context, const lora_linear_args* same_x, int count) {
       if (args.u.data != nullptr) std::memset(args.u.data, 0, bytes_of(args.u));
       continue;
     }
-    terms[i].rank = args.pair.rank;
-    most_rank = std::max<std::int64_t>(most_rank, args.pair.rank);
-    low[i] = pack_low_forward(context, args.pair, groups, N, K);
-    terms[i].low_right = low[i].up;
-    dropout[i] = {&args.pair, &args.route, &groups, nullptr};
-    drops[i] = dropout[i].on_any();
-    any_drop |= drops[i] != 0;
+    const std::int64_t rank = args.pair.rank;
+    const LowWeights low = pack_low_forward(context, args.pair, groups, N, x.columns);
+    downs[i] = {rank, {&args.pair, &args.route, &groups, nullptr}, low.down, args.u,
+                workspace.take<float>(most_tiles * rank * height)};
+    terms[i].rank = rank;
+    terms[i].low_right = low.up;
+    terms[i].low_left = downs[i].low_left;
   }
-
-  const std::int64_t most_rows = std::min(all_rows, rows_at_once(kernels));
-  const std::int64_t most_tiles = (most_rows + height - 1) / height, size = tile_size(kernels, terms[0].right);
-  const bool pairs = terms[0].right.layout == Layout::kPairs;
-  float* left = workspace.take<float>(most_tiles * size);
-  std::vector<float*> low_left(count);
-  for (int i = 0; i < count; ++i) {
-    if (terms[i].rank > 0) low_left[i] = workspace.take<float>(most_tiles * terms[i].rank * height);
-  }
-  const std::int64_t tile_floats = height * K, u_floats = height * most_rank;
-  const std::int64_t scratch_each = (pairs ? tile_floats : 0) + (any_drop ? 2 * tile_floats : 0) + u_floats;
-  float* scratch = workspace.take<float>(scratch_each * context.pool.threads());
+  const Layout layout = terms[0].right.layout;
+  float* left = workspace.take<float>(most_tiles * tile_elements(kernels, layout, x.columns));
 
   for (std::int64_t begin = 0; begin < all_rows; begin += most_rows) {
     Workspace::Scope rows_scope(workspace);
     const Rows rows = rows_of(workspace, kernels, groups, begin, std::min(most_rows, all_rows - begin));
-    context.pool.parallel_for_dynamic(rows.tiles, 2, [&](std::int64_t tile, std::int64_t tile_end, int worker) {
-      float* u = scratch + worker * scratch_each;
-      float* packed = u + u_floats;  // this tile in f32, where `left` has pairs
-      float* rows_dropped = packed + (pairs ? tile_floats : 0);
-      float* tile_dropped = rows_dropped + tile_floats;
-      for (; tile < tile_end; ++tile) {
-        const std::int64_t first = begin + tile * height;
-        const int valid = static_cast<int>(std::min<std::int64_t>(height, begin + rows.count - first));
-        if (!pairs) packed = left + tile * size;
-        pack_tile(kernels, x, first, valid, packed);
-        if (pairs) kernels.pack_pairs(packed, K, reinterpret_cast<std::uint32_t*>(left) + tile * size, height);
-        for (int i = 0; i < count; ++i) {
-          const std::int64_t rank = terms[i].rank;
-          if (rank == 0) continue;
-          for (std::int32_t p = rows.tile_piece[tile]; p < rows.tile_piece[tile + 1]; ++p) {
-            const Piece& piece = rows.pieces[p];
-            if (piece.group < 0) {
-              std::fill(u, u + piece.rows * rank, 0.0f);
-            } else {
-              const float* source = packed + piece.first;
-              if (drops[i] && dropout[i].on(piece.group)) {
-                const float* at[kMostTileRows];
-                for (int r = 0; r < piece.rows; ++r) {
-                  float* row = rows_dropped + r * K;
-                  read_row(kernels, x, first + piece.first + r, 0, K, row);
-                  kernels.drop_row(dropout[i].of(first + piece.first + r, piece.group), row, 0, K, row);
-                  at[r] = row;
-                }
-                kernels.pack_f32(at, piece.rows, K, tile_dropped, height);
-                source = tile_dropped;
-              }
-              low_product(kernels, source, height, piece.rows, low[i].down + piece.group * K * rank, rank, K, u);
-              place_low(u, piece.first, piece.rows, rank, static_cast<float>(same_x[i].pair.scale[groups.slot[piece.group]]), height,
-                        low_left[i] + tile * rank * height);
-            }
-            for (int r = 0; r < piece.rows; ++r) {
-              write_row(kernels, u + r * rank, rank, same_x[i].u, first + piece.first + r);
-            }
-          }
-        }
-      }
-    });
+    pack_left(context, x, begin, rows, layout, left, downs.data(), count);
     for (int i = 0; i < count; ++i) {
       terms[i].left = left;
-      terms[i].low_left = low_left[i];
+      terms[i].left_tile = tile_elements(kernels, layout, x.columns);
       products[i].rows = rows;
       targets[i].out = static_cast<char*>(same_x[i].y.data) +
                        begin * products[i].columns * static_cast<std::int64_t>(size_of(same_x[i].y.dtype));
     }
-    multiply(context, targets.data(), count);
+    multiply(context, products.data(), targets.data(), count);
   }
 }
 
 namespace {
-
-struct LeftOfA {  // drop(x)
-  const Kernels* kernels;
-  Source         x;
-  Dropout        dropout;
-};
-
-void read_left_of_a(const void* context, std::int64_t row, std::int32_t group, std::int64_t from, std::int64_t count,
-                    float* out) {
-  const LeftOfA& left = *static_cast<const LeftOfA*>(context);
-  read_row(*left.kernels, left.x, row, from, count, out);
-  if (left.dropout.on(group)) left.kernels->drop_row(left.dropout.of(row, group), out, from, count, out);
-}
 
 struct LeftOfB {  // dy
   const Kernels* kernels;
@@ -219,20 +111,6 @@ void read_left_of_b(const void* context, std::int64_t row, std::int32_t, std::in
                     float* out) {
   const LeftOfB& left = *static_cast<const LeftOfB*>(context);
   read_row(*left.kernels, left.dy, row, from, count, out);
-}
-
-struct DropLow {  // drop' on the adapter's part of dx
-  const Kernels* kernels;
-  Dropout        dropout;
-  std::int64_t   begin;  // first row of the product among the rows of the call
-};
-
-void drop_low(const void* context, std::int64_t row, std::int32_t group, std::int64_t column, std::int64_t count,
-              float* values) {
-  const DropLow& d = *static_cast<const DropLow*>(context);
-  if (d.dropout.on(group)) {
-    d.kernels->drop_row(d.dropout.of(d.begin + row, group), values, column, count, values);
-  }
 }
 
 }  // namespace
@@ -267,7 +145,8 @@ void linear_bwd(CpuContext& context, const lora_linear_bwd_args* same_x, int cou
     terms[i] = Term{};
     if (dx) {
       terms[i].right = right_of(kernels, args.w, LORA_USE_DX, "linear_bwd");
-      left[i] = workspace.take<float>(most_tiles * tile_size(kernels, terms[i].right));
+      terms[i].left_tile = tile_elements(kernels, terms[i].right.layout, N);
+      left[i] = workspace.take<float>(most_tiles * terms[i].left_tile);
       pairs |= terms[i].right.layout == Layout::kPairs;
     }
     widest = std::max(widest, N);
@@ -309,7 +188,7 @@ void linear_bwd(CpuContext& context, const lora_linear_bwd_args* same_x, int cou
     }
     products.push_back({{}, same_x[i].dx.shape[1], sum_terms.data() + first,
                         static_cast<int>(sum_terms.size() - first), nullptr});
-    targets.push_back({nullptr, nullptr, same_x[i].dx.dtype, same_x[i].dx_write == LORA_ADD});
+    targets.push_back({nullptr, same_x[i].dx.dtype, same_x[i].dx_write == LORA_ADD});
     outs.push_back(static_cast<char*>(same_x[i].dx.data));
   }
 
@@ -328,11 +207,11 @@ void linear_bwd(CpuContext& context, const lora_linear_bwd_args* same_x, int cou
           const std::int64_t rank = terms[i].rank, N = dy[i].columns;
           if (left[i] == nullptr && rank == 0) continue;
           const bool in_place = left[i] != nullptr && !pairs;
-          float* packed = in_place ? left[i] + tile * tile_size(kernels, terms[i].right) : own;
+          float* packed = in_place ? left[i] + tile * terms[i].left_tile : own;
           pack_tile(kernels, dy[i], first, valid, packed);
           if (left[i] != nullptr && !in_place) {
             kernels.pack_pairs(packed, N, reinterpret_cast<std::uint32_t*>(left[i]) +
-                                              tile * tile_size(kernels, terms[i].right), height);
+                                              tile * terms[i].left_tile, height);
           }
           for (std::int32_t p = rows.tile_piece[tile]; rank > 0 && p < rows.tile_piece[tile + 1]; ++p) {
             const Piece& piece = rows.pieces[p];
@@ -351,7 +230,6 @@ void linear_bwd(CpuContext& context, const lora_linear_bwd_args* same_x, int cou
     });
     for (int i = 0, next = 0; i < static_cast<int>(products.size()); ++i) {
       products[i].rows = rows;
-      targets[i].product = &products[i];
       targets[i].out = outs[i] + begin * products[i].columns * static_cast<std::int64_t>(size_of(targets[i].type));
       for (int j = 0; j < count; ++j) {
         if (sum_of[j] != i) continue;
@@ -360,7 +238,7 @@ void linear_bwd(CpuContext& context, const lora_linear_bwd_args* same_x, int cou
         sum_terms[next++].low_left = low_left[j];
       }
     }
-    if (!targets.empty()) multiply(context, targets.data(), static_cast<int>(targets.size()));
+    if (!targets.empty()) multiply(context, products.data(), targets.data(), static_cast<int>(targets.size()));
   }
 
   std::vector<LowGradient> gradients;

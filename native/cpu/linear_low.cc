@@ -48,6 +48,26 @@ void pack_transposed(const Kernels& kernels, const Source& source, std::int64_t 
 
 }  // namespace
 
+void check_types(const lora_weight& w, lora_dtype activations, const char* where) {
+  if (w.codes.dtype == activations) return;
+  throw Error(Code::kUnsupported, where,
+              std::string("expected activations and weight of one type, got ") + name_of(activations) + " and " +
+                  name_of(w.codes.dtype));
+}
+
+void check_pair(const lora_pair& pair, const lora_route& route, const char* where) {
+  if (pair.rank % 16 != 0) {
+    throw Error(Code::kInvalidArgument, where,
+                "expected a rank padded to a multiple of 16, got " + std::to_string(pair.rank));
+  }
+  if (pair.dtype != LORA_F32 && pair.dtype != LORA_BF16) {
+    throw Error(Code::kUnsupported, where, std::string("expected A and B of f32 or bf16, got ") + name_of(pair.dtype));
+  }
+  if (pair.drop != nullptr && route.row_dev == nullptr) {
+    throw Error(Code::kInvalidArgument, where, "expected route.row_dev where dropout is given, got none");
+  }
+}
+
 Groups groups_of(Workspace& workspace, const lora_route& route, std::int64_t rows, const std::int32_t* index,
                  bool adapters) {
   Groups g{};
@@ -127,6 +147,15 @@ void pack_tile(const Kernels& kernels, const Source& source, std::int64_t first,
   }
 }
 
+void write_row(const Kernels& kernels, const float* from, std::int64_t count, const lora_tensor& to, std::int64_t row) {
+  if (to.data == nullptr) return;
+  if (to.dtype == LORA_F32) {
+    std::copy(from, from + count, static_cast<float*>(to.data) + row * count);
+  } else {
+    kernels.narrow(from, count, static_cast<bf16*>(to.data) + row * count);
+  }
+}
+
 void read_row(const Kernels& kernels, const Source& source, std::int64_t row, std::int64_t from, std::int64_t count,
               float* out) {
   const std::int64_t at = source.row(row) * source.columns + from;
@@ -163,6 +192,75 @@ void low_product(const Kernels& kernels, const float* a, std::int64_t a_step, in
       kernels.low.rows[rows](t);
     }
   }
+}
+
+std::int64_t tile_elements(const Kernels& kernels, Layout layout, std::int64_t depth) {
+  return (layout == Layout::kPairs ? (depth + 1) / 2 : depth) * kernels.tile_rows;
+}
+
+void place_low(const float* values, int first, int rows, std::int64_t rank, float scale, int height, float* low_left) {
+  for (int i = 0; i < rows; ++i) {
+    for (std::int64_t r = 0; r < rank; ++r) low_left[r * height + first + i] = scale * values[i * rank + r];
+  }
+}
+
+void pack_left(CpuContext& context, const Source& x, std::int64_t begin, const Rows& rows, Layout layout, void* left,
+               const Down* downs, int count) {
+  const Kernels& kernels = context.kernels;
+  const int height = kernels.tile_rows;
+  const std::int64_t K = x.columns, size = tile_elements(kernels, layout, K), tile_floats = height * K;
+  const bool pairs = layout == Layout::kPairs;
+  std::int64_t most_rank = 0;
+  bool any_drop = false;
+  for (int i = 0; i < count; ++i) {
+    most_rank = std::max(most_rank, downs[i].rank);
+    any_drop |= downs[i].rank > 0 && downs[i].dropout.on_any();
+  }
+  Workspace::Scope scope(context.workspace);
+  const std::int64_t each = height * most_rank + (pairs ? tile_floats : 0) + (any_drop ? 2 * tile_floats : 0);
+  float* scratch = context.workspace.take<float>(each * context.pool.threads());
+
+  context.pool.parallel_for_dynamic(rows.tiles, 2, [&](std::int64_t tile, std::int64_t tile_end, int worker) {
+    float* u = scratch + worker * each;
+    float* packed = u + height * most_rank;  // this tile in f32, where `left` has pairs
+    float* dropped_rows = packed + (pairs ? tile_floats : 0);
+    float* dropped = dropped_rows + tile_floats;
+    for (; tile < tile_end; ++tile) {
+      const std::int64_t first = begin + tile * height;
+      const int valid = static_cast<int>(std::min<std::int64_t>(height, rows.count - tile * height));
+      if (!pairs) packed = static_cast<float*>(left) + tile * size;
+      pack_tile(kernels, x, first, valid, packed);
+      if (pairs) kernels.pack_pairs(packed, K, static_cast<std::uint32_t*>(left) + tile * size, height);
+      for (const Down* down = downs; down != downs + count; ++down) {
+        const std::int64_t rank = down->rank;
+        for (std::int32_t p = rows.tile_piece[tile]; rank > 0 && p < rows.tile_piece[tile + 1]; ++p) {
+          const Piece& piece = rows.pieces[p];
+          if (piece.group < 0) {
+            std::fill(u, u + piece.rows * rank, 0.0f);
+          } else {
+            const float* source = packed + piece.first;
+            if (down->dropout.on(piece.group)) {
+              const float* at[kMostTileRows];
+              for (int r = 0; r < piece.rows; ++r) {
+                float* row = dropped_rows + r * K;
+                read_row(kernels, x, first + piece.first + r, 0, K, row);
+                kernels.drop_row(down->dropout.of(first + piece.first + r, piece.group), row, 0, K, row);
+                at[r] = row;
+              }
+              kernels.pack_f32(at, piece.rows, K, dropped, height);
+              source = dropped;
+            }
+            low_product(kernels, source, height, piece.rows, down->weights + piece.group * K * rank, rank, K, u);
+            place_low(u, piece.first, piece.rows, rank, down->dropout.scale(piece.group), height,
+                      down->low_left + tile * rank * height);
+          }
+          for (int r = 0; r < piece.rows; ++r) {
+            write_row(kernels, u + r * rank, rank, down->u, first + piece.first + r);
+          }
+        }
+      }
+    }
+  });
 }
 
 LowWeights pack_low_forward(CpuContext& context, const lora_pair& pair, const Groups& groups, std::int64_t n,
@@ -218,6 +316,21 @@ LowWeights pack_low_backward(CpuContext& context, const lora_pair& pair, const G
     }
   });
   return low;
+}
+
+void read_left_of_a(const void* context, std::int64_t row, std::int32_t group, std::int64_t from, std::int64_t count,
+                    float* out) {
+  const LeftOfA& left = *static_cast<const LeftOfA*>(context);
+  read_row(*left.kernels, left.x, row, from, count, out);
+  if (left.dropout.on(group)) left.kernels->drop_row(left.dropout.of(row, group), out, from, count, out);
+}
+
+void drop_low(const void* context, std::int64_t row, std::int32_t group, std::int64_t column, std::int64_t count,
+              float* values) {
+  const DropLow& d = *static_cast<const DropLow*>(context);
+  if (d.dropout.on(group)) {
+    d.kernels->drop_row(d.dropout.of(d.begin + row, group), values, column, count, values);
+  }
 }
 
 void low_gradients(CpuContext& context, const Groups& groups, const LowGradient* gradients, int count) {

@@ -51,6 +51,9 @@ void pack_tile(const Kernels& kernels, const Source& source, std::int64_t first,
 void read_row(const Kernels& kernels, const Source& source, std::int64_t row, std::int64_t from, std::int64_t count,
               float* out);
 
+// A row of f32 values, written in the type of `to` (which may be absent).
+void write_row(const Kernels& kernels, const float* from, std::int64_t count, const lora_tensor& to, std::int64_t row);
+
 // Dropout of a pair as the kernels want it.
 struct Dropout {
   const lora_pair*  pair;
@@ -68,6 +71,7 @@ struct Dropout {
     return false;
   }
   Drop of(std::int64_t row, std::int32_t group) const;
+  float scale(std::int32_t group) const { return static_cast<float>(pair->scale[groups->slot[group]]); }
 };
 
 // out[i, r] = sum_k a[i, k] b[k, r]: a packed with a_step, b [depth][rank] f32, out [rows][rank].
@@ -83,6 +87,45 @@ LowWeights pack_low_forward(CpuContext& context, const lora_pair& pair, const Gr
                             std::int64_t k);
 LowWeights pack_low_backward(CpuContext& context, const lora_pair& pair, const Groups& groups, std::int64_t n,
                              std::int64_t k, bool up);
+
+// The adapter's way down for one projection: u = drop(x) A^T.
+struct Down {
+  std::int64_t rank;     // 0: no adapter
+  Dropout      dropout;
+  const float* weights;  // LowWeights::down
+  lora_tensor  u;        // out, unscaled, by row of the call; f32, bf16 or absent
+  float*       low_left; // out: scale * u, as Term wants it
+};
+
+// Packs rows [begin, begin + rows.count) of x into `left`, as Term wants them for `layout`, and computes each
+// projection's u from the packed tile while it is in the cache.
+void pack_left(CpuContext& context, const Source& x, std::int64_t begin, const Rows& rows, Layout layout, void* left,
+               const Down* downs, int count);
+
+// Elements (of 4 bytes) of one packed tile, and scale * values[rows][rank] placed as rows first.. of low_left.
+std::int64_t tile_elements(const Kernels& kernels, Layout layout, std::int64_t depth);
+void place_low(const float* values, int first, int rows, std::int64_t rank, float scale, int height, float* low_left);
+
+void check_pair(const lora_pair& pair, const lora_route& route, const char* where);
+void check_types(const lora_weight& w, lora_dtype activations, const char* where);
+
+// What low_gradients reads for dA: drop(x). And Term::low_row for dx: drop' of the adapter's part.
+struct LeftOfA {  // drop(x)
+  const Kernels* kernels;
+  Source         x;
+  Dropout        dropout;
+};
+
+struct DropLow {
+  const Kernels* kernels;
+  Dropout        dropout;
+  std::int64_t   begin;  // first row of the product among the rows of the call
+};
+
+void read_left_of_a(const void* context, std::int64_t row, std::int32_t group, std::int64_t from, std::int64_t count,
+                    float* out);
+void drop_low(const void* context, std::int64_t row, std::int32_t group, std::int64_t column, std::int64_t count,
+              float* values);
 
 // One of the two gradients of a pair, for every group: acc[c, r] = sum over the group's rows of
 // left[row, c] * right[row, r], then added to the gradient.

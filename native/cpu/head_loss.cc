@@ -1,0 +1,326 @@
+// Cross-entropy of the head. Only scored rows are multiplied, as many at a time as their logits fit kLogitBytes; a
+// block of logits is summed up and replaced by its exponentials while it is in the cache, and becomes the gradient
+// of the logits, packed for the next product, in place. docs/math/head_loss.md.
+#include "cpu/head_loss.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "cpu/gemm.h"
+#include "cpu/linear_low.h"
+
+namespace lora::cpu {
+namespace {
+
+constexpr std::int64_t kLogitBytes = std::int64_t{128} << 20;
+constexpr std::int64_t kTilesWithoutLogits = 256;  // at a time, when only the loss is wanted
+constexpr std::int64_t kPanelsOfBlock = 16;
+constexpr std::int64_t kTilesOfBlock = 24;
+
+// Everything that the passes over one call share.
+struct Head {
+  CpuContext&                context;
+  const lora_head_loss_args& args;
+  const Kernels&             kernels;
+  const std::int32_t*        index;  // scored rows
+  std::int64_t               scored;
+  Groups                     groups;
+  std::int64_t               D, V, rank, block_columns, blocks;
+  Source                     x;
+  double*                    lse;    // [scored]
+  float*                     label_logit;
+  float *                    u, *g;  // [scored][rank]
+  LowWeights                 forward, backward;
+
+  double weight(std::int64_t row) const {
+    const float* w = static_cast<const float*>(args.weight.data);
+    return w == nullptr ? 1.0 : w[index[row]];
+  }
+  std::int32_t label(std::int64_t row) const { return static_cast<const std::int32_t*>(args.labels.data)[index[row]]; }
+  std::int64_t columns_of(std::int64_t block) const { return std::min(block_columns, V - block * block_columns); }
+};
+
+// The logits of some rows: [tiles][blocks][tile_rows][block's columns], later [tiles][V][tile_rows].
+struct Logits {
+  std::int64_t begin;  // first row among the scored ones
+  Rows         rows;
+  float*       z;      // nullptr when only the loss is wanted
+  RowPart*     parts;  // [blocks][rows]
+  std::int64_t tile_size;
+};
+
+void forward_blocks(Head& h, Logits& l) {
+  const Kernels& kernels = h.kernels;
+  const int height = kernels.tile_rows;
+  Workspace::Scope scope(h.context.workspace);
+  Term term{};
+  term.right = right_of(kernels, h.args.w, LORA_USE_FORWARD, "head_loss");
+  float* left = h.context.workspace.take<float>(l.rows.tiles * tile_elements(kernels, term.right.layout, h.D));
+  Down down{};
+  if (h.rank > 0) {
+    lora_tensor u{h.u, {h.scored, h.rank, 1, 1}, 2, LORA_F32};
+    down = {h.rank, {&h.args.pair, &h.args.route, &h.groups, h.index}, h.forward.down, u,
+            h.context.workspace.take<float>(l.rows.tiles * h.rank * height)};
+    term.rank = h.rank;
+    term.low_right = h.forward.up;
+    term.low_left = down.low_left;
+  }
+  pack_left(h.context, h.x, l.begin, l.rows, term.right.layout, left, &down, 1);
+  term.left = left;
+  term.left_tile = tile_elements(kernels, term.right.layout, h.D);
+
+  const Product product{l.rows, h.V, &term, 1, nullptr};
+  const Cut cut{std::min(l.rows.tiles, kTilesOfBlock), kPanelsOfBlock};
+  const std::int64_t own_z = l.z == nullptr ? cut.tiles * height * h.block_columns : 0;
+  const std::int64_t each = block_scratch(kernels) + own_z;
+  float* scratch = h.context.workspace.take<float>(each * h.context.pool.threads());
+  for_blocks(h.context, &product, &cut, 1, [&](int, const Block& given, int worker) {
+    const std::int64_t number = given.panel / kPanelsOfBlock, columns = h.columns_of(number);
+    const std::int64_t first_column = number * h.block_columns;
+    float* own = scratch + worker * each;
+    Block block = given;
+    block.add = false;
+    block.c_row = columns;
+    block.c_tile = l.z == nullptr ? height * columns : l.tile_size;
+    block.c = l.z == nullptr ? own + block_scratch(kernels) : l.z + given.tile * l.tile_size + first_column * height;
+    product_block(kernels, product, block, own);
+    for (std::int64_t tile = given.tile; tile < given.tile_end; ++tile) {
+      for (std::int64_t i = 0; i < height && tile * height + i < l.rows.count; ++i) {
+        const std::int64_t row = tile * height + i, label = h.label(l.begin + row) - first_column;
+        float* z = block.c + (tile - given.tile) * block.c_tile + i * columns;
+        if (label >= 0 && label < columns) h.label_logit[l.begin + row] = z[label];
+        kernels.row_part(z, columns, h.args.row_top1.data != nullptr, l.parts + number * l.rows.count + row);
+      }
+    }
+  });
+}
+
+// Joins the blocks of each row, in order, and adds up the losses, row by row.
+void join(Head& h, const Logits& l) {
+  double *loss_sum = static_cast<double*>(h.args.loss_sum.data), *weight_sum = static_cast<double*>(h.args.weight_sum.data);
+  std::int32_t *scored = static_cast<std::int32_t*>(h.args.scored.data), *top1 = static_cast<std::int32_t*>(h.args.row_top1.data);
+  float* row_loss = static_cast<float*>(h.args.row_loss.data);
+  const double s = h.args.smoothing;
+  const std::int64_t last = h.args.loss_sum.shape[0] - 1;
+  const lora_route& route = h.args.route;
+  std::int32_t segment = 0;
+  for (std::int64_t row = 0; row < l.rows.count; ++row) {
+    const std::int64_t t = h.index[l.begin + row];
+    float most = l.parts[row].most;
+    std::int64_t at = l.parts[row].at;
+    for (std::int64_t b = 1; b < h.blocks; ++b) {
+      const RowPart& part = l.parts[b * l.rows.count + row];
+      if (!(part.most > most)) continue;
+      most = part.most;
+      at = b * h.block_columns + part.at;
+    }
+    double exps = 0, sum = 0;
+    for (std::int64_t b = 0; b < h.blocks; ++b) {
+      const RowPart& part = l.parts[b * l.rows.count + row];
+      exps += part.exps * std::exp(static_cast<double>(part.most) - most);
+      sum += part.sum;
+    }
+    const double lse = most + std::log(exps);
+    const double nll = lse - (1 - s) * h.label_logit[l.begin + row] - s * (sum / static_cast<double>(h.V));
+    h.lse[l.begin + row] = lse;
+    if (row_loss != nullptr) row_loss[t] = static_cast<float>(nll);
+    if (top1 != nullptr) top1[t] = static_cast<std::int32_t>(at);
+    while (segment < route.segments && t >= route.begin[segment + 1]) ++segment;
+    const std::int32_t slot = segment < route.segments ? route.slot[segment] : -1;
+    const std::int64_t entry = slot < 0 ? last : slot;
+    loss_sum[entry] += h.weight(l.begin + row) * nll;
+    weight_sum[entry] += h.weight(l.begin + row);
+    scored[entry] += 1;
+  }
+}
+
+// z becomes dz = weight * (e^(z - lse) - (1 - s) [label] - s / V), packed as the left side of dz W; g = scale * dz B.
+void logit_gradients(Head& h, Logits& l, Layout layout, float* low_left) {
+  const Kernels& kernels = h.kernels;
+  const int height = kernels.tile_rows;
+  const double s = h.args.smoothing;
+  Workspace::Scope scope(h.context.workspace);
+  const std::int64_t block_floats = height * h.block_columns;
+  const std::int64_t each = 2 * block_floats + 2 * height * h.rank;
+  float* scratch = h.context.workspace.take<float>(each * h.context.pool.threads());
+  h.context.pool.parallel_for_dynamic(l.rows.tiles, 1, [&](std::int64_t tile, std::int64_t tile_end, int worker) {
+    float *packed = scratch + worker * each, *rows = packed + block_floats;
+    float *g = rows + block_floats, *g_block = g + height * h.rank;
+    for (; tile < tile_end; ++tile) {
+      const std::int64_t first = tile * height;
+      const int valid = static_cast<int>(std::min<std::int64_t>(height, l.rows.count - first));
+      float* z = l.z + tile * l.tile_size;
+      std::fill(g, g + height * h.rank, 0.0f);
+      for (std::int64_t block = 0; block < h.blocks; ++block) {
+        const std::int64_t columns = h.columns_of(block), first_column = block * h.block_columns;
+        const float* at[kMostTileRows];
+        std::memcpy(rows, z + first_column * height, sizeof(float) * valid * columns);
+        for (int i = 0; i < valid; ++i) {
+          const std::int64_t row = l.begin + first + i, label = h.label(row) - first_column;
+          const double weight = h.weight(row);
+          const RowPart& part = l.parts[block * l.rows.count + first + i];
+          float* dz = rows + i * columns;
+          kernels.row_gradient(dz, columns, static_cast<float>(weight * std::exp(part.most - h.lse[row])),
+                               static_cast<float>(weight * s / static_cast<double>(h.V)));
+          if (label >= 0 && label < columns) dz[label] -= static_cast<float>(weight * (1 - s));
+          at[i] = dz;
+        }
+        const bool pairs = layout == Layout::kPairs;
+        float* tile_out = pairs ? packed : z + first_column * height;
+        kernels.pack_f32(at, valid, columns, tile_out, height);
+        if (pairs) {
+          kernels.pack_pairs(packed, columns, reinterpret_cast<std::uint32_t*>(z) + first_column / 2 * height, height);
+        }
+        for (std::int32_t p = l.rows.tile_piece[tile]; h.rank > 0 && p < l.rows.tile_piece[tile + 1]; ++p) {
+          const Piece& piece = l.rows.pieces[p];
+          if (piece.group < 0) continue;
+          low_product(kernels, tile_out + piece.first, height, piece.rows,
+                      h.backward.down + (piece.group * h.V + first_column) * h.rank, h.rank, columns, g_block);
+          kernels.add_row(g_block, piece.rows * h.rank, g + piece.first * h.rank);
+        }
+      }
+      for (std::int32_t p = l.rows.tile_piece[tile]; h.rank > 0 && p < l.rows.tile_piece[tile + 1]; ++p) {
+        const Piece& piece = l.rows.pieces[p];
+        if (piece.group < 0) continue;
+        const float scale = static_cast<float>(h.args.pair.scale[h.groups.slot[piece.group]]);
+        float* out = h.g + (l.begin + first + piece.first) * h.rank;
+        for (std::int64_t e = 0; e < piece.rows * h.rank; ++e) out[e] = scale * g[piece.first * h.rank + e];
+        place_low(out, piece.first, piece.rows, h.rank, 1.0f, height, low_left + tile * h.rank * height);
+      }
+    }
+  });
+}
+
+struct LeftOfB {  // dz, from the packed tiles
+  const Head*   head;
+  const Logits* logits;
+  Layout        layout;
+};
+
+void read_dz(const void* context, std::int64_t row, std::int32_t, std::int64_t from, std::int64_t count, float* out) {
+  const LeftOfB& left = *static_cast<const LeftOfB*>(context);
+  const int height = left.head->kernels.tile_rows;
+  const std::int64_t at = row - left.logits->begin, i = at % height;
+  const float* tile = left.logits->z + at / height * left.logits->tile_size;
+  for (std::int64_t c = 0; c < count; ++c) {
+    const std::int64_t v = from + c;
+    if (left.layout == Layout::kPairs) {
+      const std::uint32_t pair = reinterpret_cast<const std::uint32_t*>(tile)[v / 2 * height + i];
+      out[c] = float_of(v % 2 == 0 ? pair << 16 : pair & 0xffff0000u);
+    } else {
+      out[c] = tile[v * height + i];
+    }
+  }
+}
+
+void backward(Head& h, Logits& l) {
+  const Kernels& kernels = h.kernels;
+  Workspace& workspace = h.context.workspace;
+  Workspace::Scope scope(workspace);
+  Term term{};
+  term.right = right_of(kernels, h.args.w, LORA_USE_DX, "head_loss");
+  float* low_left = h.rank > 0 ? workspace.take<float>(l.rows.tiles * h.rank * kernels.tile_rows) : nullptr;
+  logit_gradients(h, l, term.right.layout, low_left);
+
+  const Dropout dropout{&h.args.pair, &h.args.route, &h.groups, h.index};
+  const DropLow drop{&kernels, dropout, l.begin};
+  term.left = l.z;
+  term.left_tile = l.tile_size;
+  if (h.rank > 0) {
+    term.rank = h.rank;
+    term.low_left = low_left;
+    term.low_right = h.backward.up;
+    if (dropout.on_any()) {
+      term.low_row = drop_low;
+      term.low_row_context = &drop;
+    }
+  }
+  float* dx = workspace.take<float>(l.rows.count * h.D);
+  const Product product{l.rows, h.D, &term, 1, nullptr};
+  const Target target{dx, LORA_F32, false};
+  multiply(h.context, &product, &target, 1);
+  for (std::int64_t row = 0; row < l.rows.count; ++row) {
+    write_row(kernels, dx + row * h.D, h.D, h.args.dx, h.index[l.begin + row]);
+  }
+  if (h.rank == 0 || h.args.pair.da == nullptr || h.args.pair.db == nullptr) return;
+
+  Groups here = h.groups;  // the runs of these rows only
+  here.runs = workspace.take<Groups::Run>(h.groups.run_count);
+  here.run_count = 0;
+  for (std::int64_t i = 0; i < h.groups.run_count; ++i) {
+    Groups::Run run = h.groups.runs[i];
+    run.begin = std::max(run.begin, l.begin);
+    run.end = std::min(run.end, l.begin + l.rows.count);
+    if (run.begin < run.end) here.runs[here.run_count++] = run;
+  }
+  const LeftOfA left_of_a{&kernels, h.x, dropout};
+  const LeftOfB left_of_b{&h, &l, term.right.layout};
+  const LowGradient gradients[] = {
+      {LowGradient::Of::kA, &h.args.pair, h.D, h.g, read_left_of_a, &left_of_a},
+      {LowGradient::Of::kB, &h.args.pair, h.V, h.u, read_dz, &left_of_b},
+  };
+  low_gradients(h.context, here, gradients, 2);
+}
+
+}  // namespace
+
+void head_loss(CpuContext& context, const lora_head_loss_args& args) {
+  const Kernels& kernels = context.kernels;
+  Workspace& workspace = context.workspace;
+  Workspace::Scope scope(workspace);
+  const std::int64_t T = args.x.shape[0];
+  const std::int32_t* labels = static_cast<const std::int32_t*>(args.labels.data);
+  const bool training = args.dx.data != nullptr;
+
+  std::int32_t* index = workspace.take<std::int32_t>(T);
+  std::int64_t scored = 0;
+  for (std::int64_t t = 0; t < T; ++t) {
+    if (labels[t] >= 0) index[scored++] = static_cast<std::int32_t>(t);
+  }
+  if (args.row_loss.data != nullptr) std::memset(args.row_loss.data, 0, bytes_of(args.row_loss));
+  if (args.row_top1.data != nullptr) std::fill_n(static_cast<std::int32_t*>(args.row_top1.data), T, -1);
+  if (training && scored < T) std::memset(args.dx.data, 0, bytes_of(args.dx));
+  if (scored == 0) return;
+
+  Head h{context, args, kernels, index, scored, {}, 0, 0, 0, 0, 0, source_of(args.x, "head_loss", index),
+         nullptr, nullptr, nullptr, nullptr, {}, {}};
+  check_types(args.w, h.x.type, "head_loss");
+  h.D = h.x.columns;
+  h.V = args.w.codes.shape[0];
+  h.block_columns = kPanelsOfBlock * kernels.tile_columns;
+  h.blocks = (h.V + h.block_columns - 1) / h.block_columns;
+  const bool adapters = args.pair.a != nullptr && args.pair.rank > 0;
+  if (adapters) check_pair(args.pair, args.route, "head_loss");
+  h.groups = groups_of(workspace, args.route, scored, index, adapters);
+  h.rank = h.groups.count > 0 ? args.pair.rank : 0;
+  h.lse = workspace.take<double>(scored);
+  h.label_logit = workspace.take<float>(scored);
+  if (h.rank > 0) {
+    h.u = workspace.take<float>(scored * h.rank);
+    h.forward = pack_low_forward(context, args.pair, h.groups, h.V, h.D);
+    if (training) {
+      h.g = workspace.take<float>(scored * h.rank);
+      h.backward = pack_low_backward(context, args.pair, h.groups, h.V, h.D, true);
+    }
+  }
+
+  const std::int64_t tile_size = (h.V + 1) / 2 * 2 * kernels.tile_rows;
+  const std::int64_t tiles = (scored + kernels.tile_rows - 1) / kernels.tile_rows;
+  const std::int64_t room = training ? std::max<std::int64_t>(1, kLogitBytes / (4 * tile_size)) : kTilesWithoutLogits;
+  const std::int64_t parts = (tiles + room - 1) / room;
+  for (std::int64_t part = 0; part < parts; ++part) {
+    const std::int64_t begin = tiles * part / parts * kernels.tile_rows;
+    const std::int64_t end = std::min(tiles * (part + 1) / parts * kernels.tile_rows, scored);
+    Workspace::Scope part_scope(workspace);
+    Logits l{begin, rows_of(workspace, kernels, h.groups, begin, end - begin), nullptr, nullptr, tile_size};
+    l.parts = workspace.take<RowPart>(h.blocks * l.rows.count);
+    if (training) l.z = workspace.take<float>(l.rows.tiles * tile_size);
+    forward_blocks(h, l);
+    join(h, l);
+    if (training) backward(h, l);
+  }
+}
+
+}  // namespace lora::cpu
