@@ -1,5 +1,4 @@
 // The hub's client against a small server on loopback: layout, resuming, checksums, refusals, offline, at once.
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, readdir, readlink, stat, utimes, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
@@ -9,6 +8,7 @@ import { CachedRepository } from '../../../lib/data/hub/cache.js';
 import { matchesPattern } from '../../../lib/data/hub/names.js';
 import { loadModel } from '../../../lib/model/load.js';
 import { modelSpec } from '../../../lib/model/spec.js';
+import { LIB, killChild, startChild } from '../model/child.js';
 import { TINY, safetensorsBytes, scratch, tinyTensors } from '../model/folder.js';
 import { etagOf, sendBytes, sendTorn, startHub, type FakeFile, type FakeHub } from './server.js';
 
@@ -347,14 +347,10 @@ test('a download that is killed leaves a part that the next process completes', 
     response.write(big.subarray(0, 120_000));
     return true;
   };
-  const script = join(root.path, 'child.mts');
-  await writeFile(script, `import { snapshot } from ${JSON.stringify(join(__dirname, '../../../lib/data/hub.ts'))};
+  const child = await startChild(root.path, `import { snapshot } from ${JSON.stringify(join(LIB, 'data/hub.ts'))};
     await snapshot(${JSON.stringify(REPOSITORY)}, { settings: ${JSON.stringify(settings)}, allow: ['weights*'],
       onProgress: ({ done }) => done > 50000 && console.log('there') });`);
-  const child = spawn(process.execPath, ['--import', join(__dirname, '../../../node_modules/tsx/dist/esm/index.mjs'), script], { stdio: ['ignore', 'pipe', 'inherit'] });
-  await new Promise((done) => void child.stdout.once('data', done));
-  child.kill('SIGKILL');
-  await new Promise((done) => void child.once('exit', done));
+  await killChild(child);
   hub.fault = () => false;
   hub.requests.length = 0;
   const lock = join(settings.cache, '.locks', FOLDER, `${createHash('sha256').update(big).digest('hex')}.whetstone.lock`);
@@ -362,4 +358,4 @@ test('a download that is killed leaves a part that the next process completes', 
   const { folder } = await snapshot(REPOSITORY, quick());
   expect(await holds(join(folder, 'weights.safetensors'), big)).toBe(true);
   expect(hub.requests.find(({ origin }) => origin === 'storage')?.range).toMatch(/^bytes=[1-9]/);
-});
+}, 30_000);

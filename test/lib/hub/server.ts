@@ -92,8 +92,8 @@ export async function startHub(repository: string, files: Record<string, FakeFil
       }
       return;
     }
-    const prefix = `/${repository}/resolve/${commit}/`;
-    const name = request.path.startsWith(prefix) ? request.path.slice(prefix.length) : '';
+    const prefix = [commit, 'main'].map((revision) => `/${repository}/resolve/${revision}/`).find((start) => request.path.startsWith(start));
+    const name = prefix === undefined ? '' : request.path.slice(prefix.length);
     const file = hub.files[name];
     if (file === undefined) {
       response.writeHead(404, { 'x-error-code': 'EntryNotFound' }).end();
