@@ -4,6 +4,7 @@
 // (cycle walking), is a permutation of [0, n). It is a pure function of seed and epoch.
 
 const ROUNDS = 8;
+const { imul, floor } = Math;
 
 /** The place of item `index` in the shuffled order of `count` items. `index` and the result are in [0, count). */
 export type Permutation = (index: number) => number;
@@ -18,7 +19,7 @@ export function permutation(count: number, seed: number, epoch = 0): Permutation
     if (!(index >= 0 && index < count)) throw new RangeError(`index: expected 0 to ${count - 1}, came ${index}`);
     let value = index;
     do {
-      let left = Math.floor(value / size);
+      let left = floor(value / size);
       let right = value % size;
       for (const key of keys) {
         const next = (left ^ mix(key, right)) & (size - 1);
@@ -33,12 +34,12 @@ export function permutation(count: number, seed: number, epoch = 0): Permutation
 
 /** A 32-bit hash of two 32-bit words (murmur3's mixing steps); also used to derive seeds. */
 export function mix(a: number, b: number): number {
-  let h = Math.imul((a ^ 0x9e3779b9) >>> 0, 0x85ebca6b);
+  let h = imul((a ^ 0x9e3779b9) >>> 0, 0x85ebca6b);
   h ^= h >>> 13;
-  h = (h + Math.imul(b >>> 0, 0xcc9e2d51)) | 0;
+  h = (h + imul(b >>> 0, 0xcc9e2d51)) | 0;
   h ^= h >>> 15;
-  h = Math.imul(h, 0xc2b2ae35);
+  h = imul(h, 0xc2b2ae35);
   h ^= h >>> 16;
-  h = Math.imul(h + 0x7f4a7c15, 0x1b873593);
+  h = imul(h + 0x7f4a7c15, 0x1b873593);
   return (h ^ (h >>> 15)) >>> 0;
 }
