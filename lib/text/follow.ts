@@ -61,11 +61,11 @@ export class Follower {
   /** The given turns, in order. One that cannot be found is an error naming the row. */
   turns(wanted: readonly number[]): Turn[] {
     if (wanted.length === 0) return [];
-    const marks = this.#markContents(wanted);
+    const marks = this.#findContents(wanted);
     const header = wanted.length > 1 ? this.#generationHeader(wanted.at(-1) as number) : undefined;
     const sample = this.#endSample(wanted.at(-1) as number, marks);
     return wanted.map((message) => {
-      const own = marks?.get(message) ?? {};
+      const own = marks.get(message) ?? {};
       const begin = this.#begin(message, own, header);
       return { message, begin, end: Math.max(begin, this.#end(message, begin, own, sample)) };
     });
@@ -90,7 +90,14 @@ export class Follower {
     return blocks;
   }
 
-  /** Renders once with every wanted content wrapped; undefined if the template then writes something else. */
+  /** Marks of all wanted contents at once, or one by one where the template looks into some of them. */
+  #findContents(wanted: readonly number[]): ReadonlyMap<number, Marks> {
+    const marks = this.#markContents(wanted);
+    if (marks !== undefined || wanted.length === 1) return marks ?? new Map();
+    return new Map(wanted.flatMap((message) => [...(this.#markContents([message]) ?? [])]));
+  }
+
+  /** Renders once with the contents wrapped; undefined if the template then writes something else. */
   #markContents(wanted: readonly number[]): ReadonlyMap<number, Marks> | undefined {
     const characters = this.#privateCharacters(2 * wanted.length);
     if (characters === undefined) return undefined;
@@ -99,8 +106,9 @@ export class Follower {
     wanted.forEach((message, i) => {
       const open = characters[2 * i] as string;
       const close = characters[2 * i + 1] as string;
-      const { content } = this.#chat.messages[message] as ChatMessage;
-      if (content === null) return;
+      const { content, extra } = this.#chat.messages[message] as ChatMessage;
+      // Templates ask whether there is any content beside tool calls.
+      if (content === null || (content === '' && extra?.tool_calls !== undefined)) return;
       // Inside the white space at both ends, because templates trim.
       const [, before = '', core = '', after = ''] = /^(\s*)(.*?)(\s*)$/s.exec(content) ?? [];
       messages[message] = { ...this.#rendered[message], content: `${before}${open}${core}${close}${after}` };
@@ -166,8 +174,8 @@ export class Follower {
   }
 
   /** Texts that may end a turn, longest first, as the template writes them after the last wanted turn. */
-  #endSample(message: number, marks: ReadonlyMap<number, Marks> | undefined): readonly string[] {
-    const end = marks?.get(message)?.end;
+  #endSample(message: number, marks: ReadonlyMap<number, Marks>): readonly string[] {
+    const end = marks.get(message)?.end;
     if (end === undefined) return [];
     const upTo = message === this.#rendered.length - 1 ? this.text : this.#renderPart(message + 1);
     if (upTo === undefined || !upTo.startsWith(this.text.slice(0, end))) return [];
@@ -189,6 +197,11 @@ export class Follower {
       return ending === undefined ? Math.max(from, upTo.trimEnd().length) : from + ending.length;
     }
     if (own.end !== undefined) return own.end;
+    // History is rendered differently from a last turn: its end is the first text that ends turns here.
+    for (const ending of sample) {
+      const at = this.text.indexOf(ending, begin);
+      if (at !== -1) return at + ending.length;
+    }
     throw this.#lost(`the end of message ${message + 1} cannot be found in the rendered text`);
   }
 

@@ -28,12 +28,12 @@ export function maskConversation(template: ChatTemplate, chat: Conversation, end
   if (trainOn === 'all') return { text, spans: everything(follower, chat) };
   const learned = learnedMessages(chat, trainOn);
   if (learned.length === 0) throw nothingLearned(chat, trainOn);
+  const final = learned.at(-1) as number;
+  const promptEnd = chat.messages[final]?.role === 'assistant' ? checkPrompt(follower, template, chat, final) : undefined;
   const turns = template.marksGeneration && onlyAssistant(chat, learned) ? markedTurns(follower, chat, learned) : follower.turns(learned);
   const spans = turns.map(({ message, begin, end }) => ({ begin, end, weight: weightOf(chat, message) })).filter(({ begin, end }) => end > begin);
   if (spans.length === 0) throw nothingLearned(chat, trainOn);
-  const last = turns.at(-1) as Turn;
-  if (chat.messages[last.message]?.role !== 'assistant') return { text, spans };
-  return { text, spans, promptEnd: checkPrompt(follower, template, chat, last.message) };
+  return { text, spans, ...(promptEnd === undefined ? {} : { promptEnd }) };
 }
 
 const weightOf = (chat: Conversation, message: number) => chat.messages[message]?.weight ?? 1;
