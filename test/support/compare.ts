@@ -1,0 +1,104 @@
+// Holds a backend's operation against the oracle: two errors for every output, the budget of each, the same bits
+// twice, nothing written out of place.
+import type { OpCase } from './calls.js';
+import { type Dtype, type OpCall, type Store, type Target, decode, dtypeOf, encode, isas, outputsOf, rounded, runOp } from './door.js';
+
+export interface Errors {
+  /** |got - want| / |want| */
+  readonly norm: number;
+  /** Largest deviation over the root mean square of what was wanted. */
+  readonly largest: number;
+}
+
+const { abs, max, sqrt } = Math; // looked up once: jest's global object is slow
+
+/** NaN anywhere makes both NaN, which no budget admits. */
+export function errorsOf(got: ArrayLike<number>, want: ArrayLike<number>): Errors {
+  let difference = 0;
+  let size = 0;
+  let largest = 0;
+  for (let i = 0; i < want.length; ++i) {
+    const [g, w] = [got[i]!, want[i]!];
+    const d = g === w ? 0 : g - w; // equal infinities differ by 0
+    difference += d * d;
+    size += w * w;
+    largest = max(largest, abs(d)); // NaN stays NaN
+  }
+  const scale = size > 0 ? size : 1;
+  return { norm: sqrt(difference / scale), largest: largest / sqrt(scale / max(1, want.length)) };
+}
+
+function worst(a: Errors, b: Errors): Errors {
+  return { norm: max(a.norm, b.norm), largest: max(a.largest, b.largest) };
+}
+
+function stored(values: Float64Array, dtype: Dtype): Float64Array {
+  return decode(encode(values, dtype), dtype);
+}
+
+type Outputs = Readonly<Record<string, Float64Array>>;
+
+/** Names of outputs that are not the same, bit for bit. (jest's own equality takes seconds on long arrays.) */
+export function differing(got: Outputs, want: Outputs): readonly string[] {
+  const bytes = (x: Float64Array) => new Uint8Array(x.buffer, x.byteOffset, x.byteLength);
+  return Object.keys(want).filter((name) => Buffer.compare(bytes(got[name]!), bytes(want[name]!)) !== 0);
+}
+
+export interface Truth {
+  readonly call: OpCall;
+  readonly want: Outputs;
+  /** What plain code in the candidate's types loses. */
+  readonly plain: Readonly<Record<string, Errors>>;
+}
+
+/** What the oracle says of a call with inputs that `store` can hold, and what plain code in that type loses. */
+export function truthOf(original: OpCall, store: Store): Truth {
+  const call = rounded(original, store);
+  const want = outputsOf(call, { backend: 'oracle' }, 'f64');
+  const plainRun = runOp(call, { backend: 'oracle' }, store); // the oracle's products refuse bf16: rounding alone counts
+  const plain = Object.fromEntries(Object.entries(want).map(([name, values]) => {
+    const rounding = errorsOf(stored(values, dtypeOf(call.buffers[name]!.kind, store)), values);
+    return [name, plainRun.status === 'ok' ? worst(rounding, errorsOf(plainRun.outputs[name]!, values)) : rounding];
+  }));
+  return { call, want, plain };
+}
+
+/** Runs the candidate twice and holds it to its budget, 2 e_plain + 1e-6. */
+export function expectAsOracle(truth: Truth, target: Target, store: Store): void {
+  const result = runOp(truth.call, target, store, 2);
+  expect(`${result.status} ${result.message}`).toBe('ok ');
+  expect(result.broken).toEqual([]);
+  expect(result.repeats).toBe(true);
+  for (const [name, want] of Object.entries(truth.want)) {
+    const error = errorsOf(result.outputs[name]!, want);
+    const plain = truth.plain[name]!;
+    if (!(error.norm <= 2 * plain.norm + 1e-6 && error.largest <= 2 * plain.largest + 1e-6)) {
+      console.error(`${truth.call.op}, ${name} on ${target.backend} ${target.isa ?? ''}`, { error, plain });
+    }
+    expect(error.norm).toBeLessThanOrEqual(2 * plain.norm + 1e-6);
+    expect(error.largest).toBeLessThanOrEqual(2 * plain.largest + 1e-6);
+  }
+}
+
+/** Every backend on this machine: the CPU with each of its instruction sets, on one and on three threads. */
+export function targets(): readonly Target[] {
+  return isas().flatMap((isa) => [1, 3].map((threads) => ({ backend: 'cpu', isa, threads })));
+}
+
+/** One test for each case and storage type: every target against the oracle, and the same bits for any threads. */
+export function testAsOracle(cases: readonly OpCase[], stores: readonly Store[] = ['f32', 'bf16']): void {
+  const rows = cases.flatMap((each) => stores.map((store) => [each.name, store, each] as const));
+  test.each(rows)('%s in %s is what the oracle says', (_name, store, each) => {
+    const truth = truthOf(each.make(), store);
+    for (const target of targets()) expectAsOracle(truth, target, store);
+  });
+}
+
+/** The results of these operations do not depend on the number of threads, to the bit. */
+export function testThreadIndependence(cases: readonly OpCase[], store: Store = 'f32'): void {
+  test.each(cases.map((each) => [each.name, each] as const))('%s gives the same bits on 1, 2, 3 and 7 threads', (_name, each) => {
+    const call = rounded(each.make(), store);
+    const one = outputsOf(call, { backend: 'cpu', threads: 1 }, store);
+    for (const threads of [2, 3, 7]) expect(differing(outputsOf(call, { backend: 'cpu', threads }, store), one)).toEqual([]);
+  });
+}
