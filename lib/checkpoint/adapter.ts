@@ -9,7 +9,7 @@ import { readJsonObject } from '../model/fields.js';
 import { engineNameOfPeft, modulePath, peftName, projectionShape } from '../model/names.js';
 import type { HostTensor, ModelSpec, TensorName } from '../tensors.js';
 import { CONFIG_FILE, adapterConfigText, readAdapterConfig, type AdapterConfigFile } from './adapter-config.js';
-import { syncFolder, writeFolderAtomic, writeSynced, type AtomicIo } from './atomic.js';
+import { syncPath, writeFolderAtomic, writeSynced, type AtomicIo } from './atomic.js';
 import { patternValue } from './peft-patterns.js';
 import { readTensorFile, writeTensorFile } from './tensor-file.js';
 import { resolveTargets, type Complain, type LoraConfig } from './targets.js';
@@ -128,7 +128,7 @@ export async function writeAdapterFiles(folder: string, options: WriteAdapterOpt
   });
   await writeSynced(join(folder, CONFIG_FILE), Buffer.from(text), io);
   await writeTensorFile(join(folder, WEIGHTS_FILE), tensors.map((tensor) => ({ ...tensor, name: peftName(tensor.name) })), io);
-  await syncFolder(folder);
+  await syncPath(folder);
 }
 
 /**

@@ -53,7 +53,7 @@ export async function writeFileAtomic(file: string, content: Chunks, io?: Atomic
     await rename(temporary, file).catch((error: unknown) => {
       throw diskError(file, error);
     });
-    await syncFolder(dirname(file));
+    await syncPath(dirname(file));
     return written;
   } catch (error) {
     await rm(temporary, { force: true });
@@ -74,7 +74,7 @@ export async function writeFolderAtomic(folder: string, fill: (temporary: string
     await mkdir(dirname(folder), { recursive: true });
     await mkdir(temporary);
     await fill(temporary);
-    await syncFolder(temporary);
+    await syncPath(temporary);
     const replaces = (await stat(folder).catch(() => undefined)) !== undefined;
     if (replaces) await rename(folder, old);
     try {
@@ -83,11 +83,11 @@ export async function writeFolderAtomic(folder: string, fill: (temporary: string
       if (replaces) await rename(old, folder);
       throw error;
     }
-    await syncFolder(dirname(folder));
+    await syncPath(dirname(folder));
     if (replaces) await rm(old, { recursive: true, force: true });
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
-    throw error instanceof EngineError ? error : diskError(folder, error);
+    throw diskError(folder, error);
   } finally {
     busy.delete(basename(temporary));
     busy.delete(basename(old));
@@ -105,8 +105,9 @@ export async function removeFolderAtomic(folder: string): Promise<void> {
   }
 }
 
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
+/** Makes what was written to a file, or a folder's list of names, survive a power cut. */
+export async function syncPath(path: string): Promise<void> {
+  const handle = await open(path, 'r');
   try {
     await handle.sync();
   } finally {
@@ -142,7 +143,7 @@ export async function removeLeftovers(folder: string): Promise<readonly string[]
     else await rm(path, { recursive: true, force: true });
     removed.push(name);
   }
-  if (removed.length > 0) await syncFolder(folder);
+  if (removed.length > 0) await syncPath(folder);
   return removed;
 }
 
@@ -155,12 +156,13 @@ function isRunning(pid: number): boolean {
   }
 }
 
-function diskError(file: string, error: unknown): EngineError {
-  if (error instanceof EngineError) return error;
-  const code = (error as NodeJS.ErrnoException).code;
+/** What the disk refuses, in our words; anything else (an abort, an error of the content's source) as it came. */
+function diskError(file: string, error: unknown): unknown {
+  const code: unknown = (error as { code?: unknown } | undefined)?.code;
+  if (error instanceof EngineError || typeof code !== 'string' || !/^E[A-Z0-9]+$/.test(code)) return error;
   const problem = code === 'ENOSPC' || code === 'EDQUOT'
     ? 'no space left on the disk'
-    : `cannot be written (${code ?? String(error)})`;
+    : `cannot be written (${code})`;
   const advice = code === 'ENOSPC' || code === 'EDQUOT' ? 'Free some space and save again' : 'Check the path and its permissions';
   return new EngineError(`${file}: ${problem}; what was there before is untouched. ${advice}.`,
     { code: 'ERR_CHECKPOINT', file, problem }, { cause: error });

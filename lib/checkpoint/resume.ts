@@ -2,13 +2,13 @@
 // everything else in state.json with the SHA-256 of each file. Saved all or nothing; a damaged one is skipped.
 
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdir, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AdapterState } from '../engine/types.js';
 import { EngineError, isEngineError } from '../errors.js';
 import type { HostTensor } from '../tensors.js';
 import { removeFolderAtomic, writeFolderAtomic, writeSynced, type AtomicIo, type Written } from './atomic.js';
+import { fileDigest } from './digest.js';
 import { exactParse, exactStringify, type Exact } from './exact-json.js';
 import { readTensorFile, writeTensorFile } from './tensor-file.js';
 
@@ -89,7 +89,7 @@ export async function loadCheckpoint(path: string): Promise<TrainingState> {
   const body = await readBody(path);
   for (const [name, { bytes, sha256: expected }] of Object.entries(body.files)) {
     const file = join(path, name);
-    const found = await digest(file);
+    const found = await fileDigest(file);
     if (found.bytes !== bytes) fail(file, `expected ${bytes} bytes, the file has ${found.bytes}`);
     if (found.sha256 !== expected) fail(file, 'its checksum is not the one that was saved');
   }
@@ -158,20 +158,6 @@ async function readBody(path: string): Promise<StateBody> {
   const body = exactParse(match[2] as string) as unknown as StateBody;
   if (body.version !== VERSION) fail(file, `is of version ${body.version}, this program reads version ${VERSION}`);
   return body;
-}
-
-async function digest(file: string): Promise<Written> {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  try {
-    for await (const chunk of createReadStream(file, { highWaterMark: 2 ** 20 })) {
-      hash.update(chunk as Buffer);
-      bytes += (chunk as Buffer).length;
-    }
-  } catch (error) {
-    fail(file, `cannot be read (${(error as NodeJS.ErrnoException).code})`);
-  }
-  return { bytes, sha256: hash.digest('hex') };
 }
 
 function sha256(text: string): string {

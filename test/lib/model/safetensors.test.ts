@@ -120,7 +120,7 @@ test('a damaged header is refused or still covers the file exactly, and never th
       } catch (error) {
         if (!isEngineError(error, 'ERR_CHECKPOINT')) throw error;
       }
-    }), { numRuns: 3000 });
+    }), { numRuns: 1500 });
 });
 
 test('the strict reader agrees with JSON.parse wherever it accepts', () => {
@@ -141,5 +141,5 @@ test('the strict reader agrees with JSON.parse wherever it accepts', () => {
       return;
     }
     expect(ours).toEqual(JSON.parse(text));
-  }), { numRuns: 2000 });
+  }), { numRuns: 1000 });
 });
