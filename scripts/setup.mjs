@@ -110,7 +110,7 @@ export async function ensureDependencies() {
   checkNode();
   if (dependenciesMatch()) return;
 
-  await step('Installing packages', 'install.log', npm(['ci', '--include=dev', '--no-audit', '--no-fund']), {
+  await step('Installing packages', 'install.log', npm(['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund']), {
     advice: (text) => /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT/.test(text)
       ? 'npm could not reach its registry: check the network, a proxy (npm config set proxy …) or the registry setting.'
       : '',
