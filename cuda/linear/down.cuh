@@ -4,6 +4,8 @@
 //   backward   g[t,:]  = scale dy[t,:] B[slot]                      (B [N,R], R along memory: kTransposed true)
 //
 // Shapes   x [T,K] bf16; out and scaled [T,R]; K a multiple of 8, R of 16; kN columns of one sibling a block.
+// Siblings that share x and drop nothing go together: their matrices stand side by side as columns of one block, and x
+//          is read once for all. Otherwise each sibling is a plane of the grid.
 // How      A block of four warps owns 64 rows of one segment. Tiles of 64 along K come through cp.async, kStages deep,
 //          each warp multiplies 16 rows with mma.sync. x is read once per block column. Bound by memory.
 // Dropout  is applied to the tile in shared memory before the product, two Philox draws for eight elements.
@@ -36,7 +38,8 @@ struct DownArgs {
   RowTiles    rows;
   const int*  row;  // lora_route.row_dev
   long long   slot_stride;
-  int         rank;
+  int         rank;      // R
+  int         together;  // siblings of one block, side by side; 1: each by itself
 };
 
 // Multiplies one tile [rows][columns .. + 63] in place by its dropout factors. `row` maps a tile row to its counter.
@@ -62,13 +65,17 @@ struct DownShared {
   static constexpr int kBytes = kThinStages * kStage * 2;
 };
 
-// Grid: x row tiles, y column blocks of kN within R, z siblings.
+// Grid: x row tiles, y column blocks of kN within R, z siblings (1 when together).
 template <int kN, bool kTransposed>
 __global__ void __launch_bounds__(kThinThreads) linear_down_kernel(const __grid_constant__ DownArgs args) {
   using Shared = DownShared<kN, kTransposed>;
   extern __shared__ __align__(16) unsigned char raw[];
   bf16* ring = reinterpret_cast<bf16*>(raw);
   const DownPart& part = args.part[blockIdx.z];
+  const int columns = args.together > 1 ? args.together * args.rank : args.rank;
+  // Column n of the block's matrix: a sibling, and a column of its own.
+  const auto sibling = [&](int n) -> const DownPart& { return args.part[args.together > 1 ? n / args.rank : blockIdx.z]; };
+  const auto own = [&](int n) { return args.together > 1 ? n % args.rank : n; };
   const RowTile tile = find_tile(args.rows, blockIdx.x, kThinRows);
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, n0 = blockIdx.y * kN;
   float acc[kN / 8][4];
@@ -77,7 +84,7 @@ __global__ void __launch_bounds__(kThinThreads) linear_down_kernel(const __grid_
 
   if (tile.slot >= 0) {
     const DropStream stream = drop_stream(part.drop, part.streams.seed, part.streams.tick, part.site, tile.slot);
-    const bf16* matrix = part.matrix + tile.slot * args.slot_stride;
+    const long long slab = tile.slot * args.slot_stride;
     const int steps = (part.width + kThinK - 1) / kThinK;
     const auto load = [&](int step) {
       bf16* a = ring + step % kThinStages * Shared::kStage;
@@ -92,9 +99,10 @@ __global__ void __launch_bounds__(kThinThreads) linear_down_kernel(const __grid_
         constexpr int kWide = (kTransposed ? kN : kThinK) / 8;
         for (int i = threadIdx.x; i < Shared::kRowsB * kWide; i += kThinThreads) {
           const int r = i / kWide, c = i % kWide * 8;
-          const bool valid = kTransposed ? k0 + r < part.width && n0 + c < args.rank : n0 + r < args.rank && k0 + c < part.width;
-          const long long at = kTransposed ? static_cast<long long>(k0 + r) * args.rank + n0 + c
-                                           : static_cast<long long>(n0 + r) * part.width + k0 + c;
+          const int k = k0 + (kTransposed ? r : c), n = n0 + (kTransposed ? c : r);
+          const bool valid = k < part.width && n < columns;
+          const bf16* matrix = sibling(valid ? n : 0).matrix + slab;
+          const long long at = kTransposed ? static_cast<long long>(k) * args.rank + own(n) : static_cast<long long>(own(n)) * part.width + k;
           copy16(b + r * Shared::kPitchB + c, valid ? matrix + at : matrix, valid);
         }
       }
@@ -127,8 +135,6 @@ __global__ void __launch_bounds__(kThinThreads) linear_down_kernel(const __grid_
     }
     copy_wait<0>();
   }
-  const float scale = tile.slot >= 0 ? static_cast<float>(part.scale[tile.slot]) : 0.0f;
-  const float out_scale = part.scaled == nullptr ? scale : 1.0f;
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
     const int r = warp * 16 + lane / 4 + half * 8;
@@ -136,13 +142,15 @@ __global__ void __launch_bounds__(kThinThreads) linear_down_kernel(const __grid_
     const long long line = static_cast<long long>(tile.row + r) * args.rank;
 #pragma unroll
     for (int j = 0; j < kN / 8; ++j) {
-      const int column = n0 + j * 8 + lane % 4 * 2;
-      if (column >= args.rank) continue;
+      const int n = n0 + j * 8 + lane % 4 * 2;
+      if (n >= columns) continue;
+      const DownPart& mine = sibling(n);
+      const long long at = line + own(n);
       const float x = acc[j][half * 2], y = acc[j][half * 2 + 1];
-      *reinterpret_cast<__nv_bfloat162*>(part.out + line + column) = __floats2bfloat162_rn(x * out_scale, y * out_scale);
-      if (part.scaled != nullptr) {
-        *reinterpret_cast<__nv_bfloat162*>(part.scaled + line + column) = __floats2bfloat162_rn(x * scale, y * scale);
-      }
+      const float scale = tile.slot >= 0 ? static_cast<float>(mine.scale[tile.slot]) : 0.0f;
+      const float out_scale = mine.scaled == nullptr ? scale : 1.0f;
+      *reinterpret_cast<__nv_bfloat162*>(mine.out + at) = __floats2bfloat162_rn(x * out_scale, y * out_scale);
+      if (mine.scaled != nullptr) *reinterpret_cast<__nv_bfloat162*>(mine.scaled + at) = __floats2bfloat162_rn(x * scale, y * scale);
     }
   }
 }

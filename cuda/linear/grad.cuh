@@ -32,6 +32,7 @@ struct GradArgs {
   const int* row;
   long long  slot_stride;
   int        rank;
+  int        together;  // siblings whose `wide` is the same, side by side in one block; 1: each by itself
 };
 
 template <int kN>
@@ -47,8 +48,11 @@ __global__ void __launch_bounds__(kThinThreads) linear_grad_kernel(const __grid_
   using Shared = GradShared<kN>;
   extern __shared__ __align__(16) unsigned char raw[];
   bf16* ring = reinterpret_cast<bf16*>(raw);
-  const int blocks_n = (args.rank + kN - 1) / kN, n0 = blockIdx.z % blocks_n * kN;
-  const GradPart& part = args.part[blockIdx.z / blocks_n];
+  const int columns = args.together > 1 ? args.together * args.rank : args.rank;
+  const int blocks_n = (columns + kN - 1) / kN, n0 = blockIdx.z % blocks_n * kN;
+  const auto sibling = [&](int n) -> const GradPart& { return args.part[args.together > 1 ? n / args.rank : blockIdx.z / blocks_n]; };
+  const auto own = [&](int n) { return args.together > 1 ? n % args.rank : n; };
+  const GradPart& part = sibling(n0);
   const int c0 = blockIdx.x * kGradColumns;
   if (c0 >= part.columns) return;
   const RowTile chunk = find_tile(args.rows, blockIdx.y, kGradRows);
@@ -71,9 +75,9 @@ __global__ void __launch_bounds__(kThinThreads) linear_grad_kernel(const __grid_
       }
       for (int i = threadIdx.x; i < kThinRows * kN / 8; i += kThinThreads) {
         const int r = i / (kN / 8), c = i % (kN / 8) * 8, t = step * kThinRows + r;
-        const bool valid = t < chunk.rows && n0 + c < args.rank;
-        copy16(thin + r * Shared::kPitchThin + c,
-               valid ? part.thin + static_cast<long long>(chunk.row + t) * args.rank + n0 + c : part.thin, valid);
+        const bool valid = t < chunk.rows && n0 + c < columns;
+        const bf16* from = sibling(valid ? n0 + c : 0).thin;
+        copy16(thin + r * Shared::kPitchThin + c, valid ? from + static_cast<long long>(chunk.row + t) * args.rank + own(n0 + c) : from, valid);
       }
     }
     copy_commit();
@@ -105,7 +109,7 @@ __global__ void __launch_bounds__(kThinThreads) linear_grad_kernel(const __grid_
     }
   }
   copy_wait<0>();
-  float* partial = part.partial + static_cast<long long>(blockIdx.y) * part.columns * args.rank;
+  const long long plane = static_cast<long long>(blockIdx.y) * part.columns * args.rank;
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
     const int c = c0 + warp * 16 + lane / 4 + half * 8;
@@ -113,8 +117,9 @@ __global__ void __launch_bounds__(kThinThreads) linear_grad_kernel(const __grid_
 #pragma unroll
     for (int j = 0; j < kN / 8; ++j) {
       const int n = n0 + j * 8 + lane % 4 * 2;
-      if (n >= args.rank) continue;
-      *reinterpret_cast<float2*>(partial + static_cast<long long>(c) * args.rank + n) = make_float2(acc[j][half * 2], acc[j][half * 2 + 1]);
+      if (n >= columns) continue;
+      float* partial = sibling(n).partial + plane;
+      *reinterpret_cast<float2*>(partial + static_cast<long long>(c) * args.rank + own(n)) = make_float2(acc[j][half * 2], acc[j][half * 2 + 1]);
     }
   }
 }

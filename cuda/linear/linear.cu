@@ -58,17 +58,26 @@ template <class Work>
 void with_thin_columns(int rank, Work&& work) {
   if (rank <= 16) work(std::integral_constant<int, 16>{});
   else if (rank <= 32) work(std::integral_constant<int, 32>{});
+  else if (rank <= 48) work(std::integral_constant<int, 48>{});
   else work(std::integral_constant<int, 64>{});
 }
 
 template <bool kTransposed>
 void launch_down(lora_stream* stream, DownArgs& args, int parts) {
-  with_thin_columns(args.rank, [&](auto columns) {
-    constexpr int kN = columns.value;
+  // Side by side only where that is still one block wide, and where nothing is dropped: masks differ between siblings.
+  bool together = parts > 1 && parts * args.rank <= 64;
+  for (int p = 0; p < parts; ++p) {
+    together = together && args.part[p].x == args.part[0].x && args.part[p].width == args.part[0].width && args.part[p].drop == nullptr;
+  }
+  args.together = together ? parts : 1;
+  const int columns = args.together * args.rank;
+  with_thin_columns(columns, [&](auto thin) {
+    constexpr int kN = thin.value;
     const auto kernel = linear_down_kernel<kN, kTransposed>;
     constexpr int kBytes = DownShared<kN, kTransposed>::kBytes;
     allow_shared(kernel, kBytes);
-    const dim3 grid(static_cast<unsigned>(args.rows.tiles), static_cast<unsigned>(ceil_div(args.rank, kN)), static_cast<unsigned>(parts));
+    const dim3 grid(static_cast<unsigned>(args.rows.tiles), static_cast<unsigned>(ceil_div(columns, kN)),
+                    static_cast<unsigned>(together ? 1 : parts));
     kernel<<<grid, kThinThreads, kBytes, stream->handle>>>(args);
     LORA_LAUNCHED("linear_down");
   });
@@ -92,17 +101,34 @@ void launch_main(lora_stream* stream, MainArgs& args) {
       args.part[p].first = args.column_tiles;
       args.column_tiles += static_cast<int>(ceil_div(args.part[p].columns, kTileN));
     }
-    const auto kernel = linear_main_sm90_kernel<kTileN, kBackward>;
-    allow_shared(kernel, MainShared<kTileN>::kBytes);
-    const int tiles = args.rows.tiles * args.column_tiles;
-    kernel<<<std::min(tiles, stream->device->units), kMainThreads, MainShared<kTileN>::kBytes, stream->handle>>>(args);
-    LORA_LAUNCHED("linear_main_sm90");
+    const auto launch_cluster = [&](auto blocks) {
+      constexpr int kCluster = blocks.value;
+      const auto kernel = linear_main_sm90_kernel<kTileN, kBackward, kCluster>;
+      allow_shared(kernel, MainShared<kTileN>::kBytes);
+      const std::int64_t sets = ceil_div(args.rows.tiles, kCluster) * args.column_tiles;
+      cudaLaunchAttribute attribute{};
+      attribute.id = cudaLaunchAttributeClusterDimension;
+      attribute.val.clusterDim.x = kCluster, attribute.val.clusterDim.y = 1, attribute.val.clusterDim.z = 1;
+      cudaLaunchConfig_t config{};
+      config.gridDim = dim3(static_cast<unsigned>(stream->device->units / kCluster * kCluster));
+      config.blockDim = dim3(kMainThreads);
+      config.dynamicSmemBytes = MainShared<kTileN>::kBytes;
+      config.stream = stream->handle;
+      config.attrs = &attribute, config.numAttrs = 1;
+      // Not every multiprocessor finds a partner; a cluster that has to wait for a place would run alone at the end.
+      int resident = 0;
+      LORA_CUDA(cudaOccupancyMaxActiveClusters(&resident, kernel, &config));
+      config.gridDim.x = static_cast<unsigned>(std::min<std::int64_t>(sets, resident) * kCluster);
+      LORA_CUDA(cudaLaunchKernelEx(&config, kernel, args));
+    };
+    if (args.rows.tiles > 1) launch_cluster(std::integral_constant<int, 2>{});
+    else launch_cluster(std::integral_constant<int, 1>{});
   };
   if (wide_tile(args.rows.tiles, columns, stream->device->units)) launch(std::integral_constant<int, 256>{});
   else launch(std::integral_constant<int, 128>{});
 }
 
-// The maps of one part; `box` is the width of the column tile that launch_main will choose.
+// The maps of one part; `box` is half the width of the column tile that launch_main will choose.
 void forward_maps(MainPart& part, const lora_linear_args& call, const bf16* scaled, int slots, int box) {
   const std::int64_t tokens = call.x.shape[0], k = call.w.codes.shape[1], n = call.w.codes.shape[0], r = call.pair.rank;
   part.left = tensor_map(call.x.data, k, tokens, 1, k, tokens * k, kTileK, kTileM);
@@ -148,8 +174,8 @@ void forward_fast(lora_stream* stream, const lora_linear_args* calls, int count)
   for (int i = 0; i < count; ++i) columns += calls[i].y.shape[1];
   each_piece(route, kTileM, [&](const RowTiles& rows) {
     MainArgs args{};
-    args.rows = rows, args.parts = count;
-    const int box = wide_tile(rows.tiles, columns, stream->device->units) ? 256 : 128;
+    args.rows = rows, args.parts = count, args.slots = slots;
+    const int box = wide_tile(rows.tiles, columns, stream->device->units) ? 128 : 64;  // half a column tile
     for (int i = 0; i < count; ++i) {
       MainPart& part = args.part[i];
       part.out = ptr<bf16>(calls[i].y), part.bias = ptr<bf16>(calls[i].bias), part.columns = static_cast<int>(calls[i].y.shape[1]);
@@ -171,12 +197,16 @@ void launch_grad(lora_stream* stream, const lora_route& route, GradArgs& args, i
     for (int p = 0; p < parts; ++p) {
       args.part[p].partial = workspace.take<float>(static_cast<std::size_t>(rows.tiles) * args.part[p].columns * args.rank);
     }
-    with_thin_columns(args.rank, [&](auto thin) {
+    bool together = parts > 1 && parts * args.rank <= 64;
+    for (int p = 0; p < parts; ++p) together = together && args.part[p].wide == args.part[0].wide && args.part[p].drop == nullptr;
+    args.together = together ? parts : 1;
+    const int thin_columns = args.together * args.rank;
+    with_thin_columns(thin_columns, [&](auto thin) {
       constexpr int kN = thin.value;
       const auto kernel = linear_grad_kernel<kN>;
       allow_shared(kernel, GradShared<kN>::kBytes);
       const dim3 grid(static_cast<unsigned>(ceil_div(columns, kGradColumns)), static_cast<unsigned>(rows.tiles),
-                      static_cast<unsigned>(parts * ceil_div(args.rank, kN)));
+                      static_cast<unsigned>((together ? 1 : parts) * ceil_div(thin_columns, kN)));
       kernel<<<grid, kThinThreads, GradShared<kN>::kBytes, stream->handle>>>(args);
       LORA_LAUNCHED("linear_grad");
     });
@@ -237,7 +267,7 @@ void backward_fast(lora_stream* stream, const lora_linear_bwd_args* calls, int c
     }
     each_piece(route, kTileM, [&](const RowTiles& rows) {
       MainArgs args{};
-      args.rows = rows, args.parts = count, args.dx = ptr<bf16>(calls[0].dx);
+      args.rows = rows, args.parts = count, args.slots = slots, args.dx = ptr<bf16>(calls[0].dx);
       args.add = border_first || calls[0].dx_write == LORA_ADD;
       for (int i = 0; i < count; ++i) {
         MainPart& part = args.part[i];

@@ -5,6 +5,8 @@
 //
 // Shapes   x [T,K], W_p [N_p,K], us_p [T,R] (scaled u), B_p [slots][N_p,R]; dy_p [T,N_p], g_p [T,R], A_p [slots][R,K].
 //          bf16, f32 sums; extents along memory multiples of 8, R of 16.
+// Cluster  Two blocks of neighbouring row tiles share their column tile: each brings half of the right operand for both,
+//          which takes a third off the traffic between L2 and the multiprocessors, the limit of this kernel without it.
 // How      Persistent blocks of three warpgroups: one thread of the first keeps a ring of kStages tiles full through the
 //          copy engine, two consumers of 64 x kTileN each run wgmma from shared memory. When the K loop of a tile ends,
 //          the border is R / 16 more of the same instructions on tiles of us and B (or g and A): the adapter costs
@@ -44,12 +46,12 @@ struct MainPart {
 struct MainArgs {
   MainPart part[kMaxParts];
   RowTiles rows;
-  int      parts, column_tiles;
+  int      parts, column_tiles, slots;
   bf16*    dx;
   int      add;  // dx is added to
 };
 
-template <int kTileN, bool kBackward>
+template <int kTileN, bool kBackward, int kCluster>
 __global__ void __launch_bounds__(kMainThreads, 1) linear_main_sm90_kernel(const __grid_constant__ MainArgs args) {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
   using Shared = MainShared<kTileN>;
@@ -60,19 +62,25 @@ __global__ void __launch_bounds__(kMainThreads, 1) linear_main_sm90_kernel(const
   std::uint64_t* full = reinterpret_cast<std::uint64_t*>(ring_b + kStages * Shared::kBytesB);
   std::uint64_t* empty = full + kStages;
   if (threadIdx.x == 0) {
-    for (int s = 0; s < kStages; ++s) barrier_init(full + s, 1), barrier_init(empty + s, 2);
+    for (int s = 0; s < kStages; ++s) barrier_init(full + s, 1), barrier_init(empty + s, 2 * kCluster);
     fence_barrier_init();
   }
   __syncthreads();
+  if (kCluster > 1) cluster_sync();
 
-  const int tiles = args.rows.tiles * args.column_tiles;
+  const int rank = kCluster > 1 ? cluster_rank() : 0;
+  const int row_sets = (args.rows.tiles + kCluster - 1) / kCluster;  // row tiles that a cluster takes at once
+  const int tiles = row_sets * args.column_tiles, first_tile = blockIdx.x / kCluster, tile_stride = gridDim.x / kCluster;
   const int role = threadIdx.x / 128;
-  // Tile number -> row tile and column tile.
-  const auto place = [&](int tile, int& row_tile, int& column_tile) {
-    const int per_group = kGroup * args.column_tiles, group = tile / per_group, inside = tile - group * per_group;
-    const int height = min(kGroup, args.rows.tiles - group * kGroup);
+  // Tile number -> this block's rows (none in the last set of an odd number) and column tile.
+  const auto place = [&](int tile, RowTile& rows, int& column_tile) {
+    constexpr int kHeight = kGroup / kCluster;
+    const int per_group = kHeight * args.column_tiles, group = tile / per_group, inside = tile - group * per_group;
+    const int height = min(kHeight, row_sets - group * kHeight);
     column_tile = inside / height;
-    row_tile = group * kGroup + inside - column_tile * height;
+    const int row_tile = (group * kHeight + inside - column_tile * height) * kCluster + rank;
+    rows = find_tile(args.rows, min(row_tile, args.rows.tiles - 1), kTileM);
+    if (row_tile >= args.rows.tiles) rows.rows = 0;
   };
   const auto part_of = [&](int column_tile) {
     int p = 0;
@@ -85,33 +93,40 @@ __global__ void __launch_bounds__(kMainThreads, 1) linear_main_sm90_kernel(const
     if (threadIdx.x == 0) {
       int stage = 0;
       std::uint32_t phase = 0;
-      const auto load = [&](const CUtensorMap& left, const CUtensorMap& right, int k, int row, int column, int z) {
+      // The right operand comes in pieces: halves of its rows (forward), or columns of 64 (backward). Each block of the
+      // cluster brings its share for all; the border differs with the rows' adapter, so there each brings its own.
+      constexpr int kPieces = kBackward ? kTileN / 64 : 2;
+      const auto load = [&](const CUtensorMap& left, const CUtensorMap& right, int k, int row, int column, int z, bool shared) {
         barrier_wait(empty + stage, phase ^ 1);
         barrier_expect(full + stage, Shared::kBytesA + Shared::kBytesB);
         tensor_load(ring + stage * Shared::kBytesA, &left, full + stage, k, row, 0);
-        if (kBackward) {
 #pragma unroll
-          for (int j = 0; j < kTileN / 64; ++j) {
-            tensor_load(ring_b + stage * Shared::kBytesB + j * 8192, &right, full + stage, column + 64 * j, k, z);
-          }
-        } else {
-          tensor_load(ring_b + stage * Shared::kBytesB, &right, full + stage, k, column, z);
+        for (int j = 0; j < kPieces; ++j) {
+          unsigned char* to = ring_b + stage * Shared::kBytesB + j * (Shared::kBytesB / kPieces);
+          const int x = kBackward ? column + 64 * j : k, y = kBackward ? k : column + kTileN / 2 * j;
+          if (kCluster == 1 || !shared) tensor_load(to, &right, full + stage, x, y, z);
+          else if (j / (kPieces / kCluster) == rank) tensor_load_shared(to, &right, full + stage, x, y, z, (1 << kCluster) - 1);
         }
         if (++stage == kStages) stage = 0, phase ^= 1;
       };
-      for (int tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
-        int row_tile, column_tile;
-        place(tile, row_tile, column_tile);
-        const RowTile rows = find_tile(args.rows, row_tile, kTileM);
+      for (int tile = first_tile; tile < tiles; tile += tile_stride) {
+        RowTile rows;
+        int column_tile;
+        place(tile, rows, column_tile);
         const int only = kBackward ? 0 : part_of(column_tile);
         const int column = (column_tile - (kBackward ? 0 : args.part[only].first)) * kTileN;
         for (int p = only; p < (kBackward ? args.parts : only + 1); ++p) {
           const MainPart& part = args.part[p];
-          for (int step = 0; step < part.steps; ++step) load(part.left, part.right, step * kTileK, rows.row, column, 0);
-          if (rows.slot < 0) continue;
-          for (int r = 0; r < part.rank; r += kTileK) load(part.left_border, part.right_border, r, rows.row, column, rows.slot);
+          for (int step = 0; step < part.steps; ++step) load(part.left, part.right, step * kTileK, rows.row, column, 0, true);
+          // Rows without an adapter take a slot past the last: zeros.
+          const int slot = rows.slot >= 0 ? rows.slot : args.slots;
+          for (int r = 0; r < part.rank; r += kTileK) load(part.left_border, part.right_border, r, rows.row, column, slot, false);
         }
       }
+    }
+    if (kCluster > 1) {
+      __syncwarp();
+      cluster_sync();
     }
     return;
   }
@@ -121,10 +136,18 @@ __global__ void __launch_bounds__(kMainThreads, 1) linear_main_sm90_kernel(const
   int stage = 0;
   std::uint32_t phase = 0;
   float acc[kTileN / 2];
-  for (int tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
-    int row_tile, column_tile;
-    place(tile, row_tile, column_tile);
-    const RowTile rows = find_tile(args.rows, row_tile, kTileM);
+  // Tells the producers of the whole cluster that this block is done with a stage.
+  const auto release = [&](int done) {
+    if (kCluster == 1) {
+      if (threadIdx.x % 128 == 0) barrier_arrive(empty + done);
+    } else if (threadIdx.x % 128 < kCluster) {
+      barrier_arrive_at(empty + done, threadIdx.x % 128);
+    }
+  };
+  for (int tile = first_tile; tile < tiles; tile += tile_stride) {
+    RowTile rows;
+    int column_tile;
+    place(tile, rows, column_tile);
     const int only = kBackward ? 0 : part_of(column_tile);
     const MainPart& part = args.part[only];
     int keep = 0, previous = -1;
@@ -141,7 +164,7 @@ __global__ void __launch_bounds__(kMainThreads, 1) linear_main_sm90_kernel(const
     const auto advance = [&] {
       wgmma_commit();
       wgmma_wait<1>();
-      if (previous >= 0 && threadIdx.x % 128 == 0) barrier_arrive(empty + previous);
+      if (previous >= 0) release(previous);
       previous = stage;
       if (++stage == kStages) stage = 0, phase ^= 1;
     };
@@ -162,11 +185,10 @@ __global__ void __launch_bounds__(kMainThreads, 1) linear_main_sm90_kernel(const
     };
     for (int p = only; p < (kBackward ? args.parts : only + 1); ++p) {
       for (int step = 0; step < args.part[p].steps; ++step) multiply();
-      if (rows.slot < 0) continue;
       for (int r = 0; r < args.part[p].rank; r += kTileK) multiply_border(min(kTileK, args.part[p].rank - r) / 16);
     }
     wgmma_wait<0>();
-    if (threadIdx.x % 128 == 0) barrier_arrive(empty + previous);
+    release(previous);
 
     const int columns = part.columns, column = (column_tile - (kBackward ? 0 : part.first)) * kTileN;
     bf16* out = kBackward ? args.dx : part.out;
@@ -194,6 +216,7 @@ __global__ void __launch_bounds__(kMainThreads, 1) linear_main_sm90_kernel(const
       }
     }
   }
+  if (kCluster > 1) cluster_sync();
 #endif
 }
 
