@@ -1,0 +1,77 @@
+// Bump allocation with 256-byte steps: every tensor starts on its own cache lines and is aligned for any load.
+#include "runtime/memory.h"
+
+#include <cstring>
+
+namespace lora {
+
+namespace {
+
+constexpr std::size_t kStep = 256;
+
+std::size_t padded(std::size_t bytes) { return (bytes + kStep - 1) / kStep * kStep; }
+
+}  // namespace
+
+Arena::Arena(std::shared_ptr<Device> device, lora_space space, std::size_t bytes)
+    : buffer_(std::move(device), space, padded(bytes) + kStep) {
+  const auto address = reinterpret_cast<std::uintptr_t>(buffer_.data());
+  base_ = static_cast<char*>(buffer_.data()) + (padded(address) - address);
+}
+
+void* Arena::take_bytes(const char* name, std::size_t bytes) {
+  const std::size_t at = used_;
+  used_ += padded(bytes);
+  if (used_ > peak_) peak_ = used_;
+  if (dry()) {
+    for (Line& line : plan_) {
+      if (line.name == name) {
+        line.bytes += padded(bytes);
+        return nullptr;
+      }
+    }
+    plan_.push_back({name, padded(bytes)});
+    return nullptr;
+  }
+  if (used_ + kStep > buffer_.bytes()) {
+    throw internal_error(text("arena: ", name, " needs ", used_, " bytes but the plan gave ", buffer_.bytes()));
+  }
+  return base_ + at;
+}
+
+Tensor Arena::take(const char* name, lora_dtype dtype, std::initializer_list<std::int64_t> shape) {
+  Tensor out(nullptr, dtype, shape);
+  out.data = take_bytes(name, out.bytes());
+  return out;
+}
+
+void Upload::grow(std::size_t bytes) {
+  if (bytes <= host_.bytes()) return;
+  host_ = Buffer(device_, LORA_PINNED_MEMORY, bytes);
+  device_copy_ = Buffer(device_, LORA_DEVICE_MEMORY, bytes);
+}
+
+void Upload::begin(std::size_t bytes, int arrays) {
+  used_ = 0;
+  grow(bytes + static_cast<std::size_t>(arrays) * kStep);
+}
+
+void* Upload::put_bytes(const void* from, std::size_t bytes) {
+  const std::size_t at = used_;
+  used_ += padded(bytes);
+  if (used_ > host_.bytes()) throw internal_error("upload: the block is larger than announced");
+  std::memcpy(static_cast<char*>(host_.data()) + at, from, bytes);
+  return static_cast<char*>(device_copy_.data()) + at;
+}
+
+Tensor Upload::put(const void* from, lora_dtype dtype, std::initializer_list<std::int64_t> shape) {
+  Tensor out(nullptr, dtype, shape);
+  out.data = put_bytes(from, out.bytes());
+  return out;
+}
+
+void Upload::send(Stream& stream) {
+  stream.copy(device_copy_.data(), host_.data(), used_, LORA_HOST_TO_DEVICE);
+}
+
+}  // namespace lora
