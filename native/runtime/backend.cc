@@ -62,6 +62,10 @@ std::shared_ptr<const Backend> Backend::cpu() {
   return backend;
 }
 
+std::vector<std::string> Backend::cpu_isas() { return cpu::cpu_isas(); }
+
+std::string Backend::cpu_isa() { return cpu::cpu_isa(); }
+
 std::shared_ptr<const Backend> Backend::load(const std::string& path) {
   static std::mutex mutex;
   static std::map<std::string, std::shared_ptr<const Backend>> loaded;

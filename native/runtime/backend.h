@@ -17,6 +17,9 @@ class Backend {
   using Fill = lora_status (*)(lora_backend*);
 
   static std::shared_ptr<const Backend> cpu();
+  // Instruction sets that the CPU backend has here, weakest first, and the one it uses.
+  static std::vector<std::string> cpu_isas();
+  static std::string cpu_isa();
   // A table that is compiled into this library: the f64 oracle, in engine_testing.node only.
   static std::shared_ptr<const Backend> of(Fill fill);
   // A plugin. ERR_BACKEND_UNAVAILABLE says what is wrong with the file: missing, cut short, of another version.

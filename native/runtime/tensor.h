@@ -7,19 +7,9 @@
 #include <initializer_list>
 #include <string>
 
-#include "abi/types.h"
+#include "base/dtype.h"
 
 namespace lora {
-
-inline std::size_t size_of(lora_dtype dtype) {
-  switch (dtype) {
-    case LORA_F64: return 8;
-    case LORA_F32:
-    case LORA_I32: return 4;
-    case LORA_BF16: return 2;
-    default: return 1;
-  }
-}
 
 struct Tensor : lora_tensor {
   Tensor() : lora_tensor{nullptr, {1, 1, 1, 1}, 0, LORA_F32} {}

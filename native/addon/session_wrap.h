@@ -1,0 +1,92 @@
+// The only wrapped class: one session as JavaScript holds it. Every call checks the object's type tag, copies its
+// arguments into plain structs, posts them to the engine thread, and returns a promise.
+#ifndef LORA_ADDON_SESSION_WRAP_H
+#define LORA_ADDON_SESSION_WRAP_H
+
+#include <napi.h>
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "addon/settle.h"
+#include "addon/state.h"
+#include "engine/session.h"
+
+namespace lora {
+
+// Made and destroyed on the engine thread.
+using SessionHolder = std::shared_ptr<std::unique_ptr<Session>>;
+
+struct SessionParts {
+  std::shared_ptr<EngineThread> thread;
+  SessionHolder session;
+  std::vector<Line> plan;
+  ModelSpec spec;
+  std::vector<Projection> targets;
+};
+
+class SessionWrap {
+ public:
+  static Napi::Function define(Napi::Env env);
+  static Napi::Object create(Napi::Env env, SessionParts parts);
+  ~SessionWrap();
+
+  Napi::Value memory(const Napi::CallbackInfo& info);
+  Napi::Value add_adapter(const Napi::CallbackInfo& info);
+  Napi::Value remove_adapter(const Napi::CallbackInfo& info);
+  Napi::Value accumulate(const Napi::CallbackInfo& info);
+  Napi::Value apply_gradients(const Napi::CallbackInfo& info);
+  Napi::Value drop_gradients(const Napi::CallbackInfo& info);
+  Napi::Value evaluate(const Napi::CallbackInfo& info);
+  Napi::Value logits(const Napi::CallbackInfo& info);
+  Napi::Value adapter_tensors(const Napi::CallbackInfo& info);
+  Napi::Value read_adapter(const Napi::CallbackInfo& info);
+  Napi::Value write_adapter(const Napi::CallbackInfo& info);
+  Napi::Value adapter_state(const Napi::CallbackInfo& info);
+  Napi::Value set_adapter_state(const Napi::CallbackInfo& info);
+  Napi::Value generate_begin(const Napi::CallbackInfo& info);
+  Napi::Value generate_next(const Napi::CallbackInfo& info);
+  Napi::Value generate_end(const Napi::CallbackInfo& info);
+  Napi::Value cancel(const Napi::CallbackInfo& info);
+  Napi::Value close(const Napi::CallbackInfo& info);
+
+ private:
+  // Runs on the engine thread; what it returns makes the promise's value on the JavaScript thread.
+  using Run = std::function<Make(Session&, const CancelToken&)>;
+  Napi::Value post(const Napi::CallbackInfo& info, std::uint32_t ticket, Kept kept, Run run);
+  const AdapterConfig& config_of(std::int32_t slot) const;
+
+  SessionParts parts_;
+  std::shared_ptr<std::map<std::int32_t, AdapterConfig>> adapters_;  // JavaScript thread only
+};
+
+inline Napi::ObjectReference keep(const Napi::Value& value) { return Napi::Persistent(value.As<Napi::Object>()); }
+
+// The value of a promise that has none.
+inline Make nothing() {
+  return [](Napi::Env env, Kept&) -> Napi::Value { return env.Undefined(); };
+}
+
+// Runs `body`, which returns a promise; what it throws becomes a rejected promise. Methods never throw.
+template <class Body>
+Napi::Value promised(Napi::Env env, const Body& body) {
+  const auto reject = [&](const Failure& failure) -> Napi::Value {
+    auto deferred = Napi::Promise::Deferred::New(env);
+    deferred.Reject(failure_object(env, failure));
+    return deferred.Promise();
+  };
+  try {
+    return body();
+  } catch (const Failure& failure) {
+    return reject(failure);
+  } catch (const Napi::Error& error) {  // a getter of the caller's threw
+    return reject(invalid_argument("argument", "plain data", error.Message()));
+  } catch (const std::exception& error) {
+    return reject(internal_error(error.what()));
+  }
+}
+
+}  // namespace lora
+
+#endif
