@@ -115,6 +115,8 @@ export interface NativeAdapterState {
 export interface NativeGenerateSequence {
   readonly prompt: Int32Array;
   readonly slot: number;
+  /** Rows of the cache to reserve past the prompt; 0: an even share of what is free. */
+  readonly maxNewTokens: number;
   readonly temperature: number;
   readonly topK: number; // 0: all
   readonly topP: number; // 1: all

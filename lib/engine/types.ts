@@ -108,6 +108,8 @@ export interface GenerateSequence {
   readonly prompt: Int32Array;
   /** @default -1: the base model alone */
   readonly slot?: AdapterSlot | -1;
+  /** Room in the cache to reserve past the prompt. @default an even share of what is free */
+  readonly maxNewTokens?: number;
   /** 0: greedy. @default 0 */
   readonly temperature?: number;
   /** 0: all. @default 0 */
