@@ -72,6 +72,7 @@ export async function writeFolderAtomic(folder: string, fill: (temporary: string
   const old = sibling(folder, 'old');
   try {
     await mkdir(dirname(folder), { recursive: true });
+    await removeLeftovers(dirname(folder), basename(folder));
     await mkdir(temporary);
     await fill(temporary);
     await syncPath(temporary);
@@ -127,14 +128,15 @@ function sibling(path: string, kind: 'tmp' | 'old'): string {
 
 /**
  * Clears a folder of what killed processes left in it, and puts back what they had moved aside. Files of processes
- * that still run are left alone, unless they are a day old (their number may be another's by now).
+ * that still run are left alone, unless they are a day old (their number may be another's by now). With `only`,
+ * leftovers of that one name.
  */
-export async function removeLeftovers(folder: string): Promise<readonly string[]> {
+export async function removeLeftovers(folder: string, only?: string): Promise<readonly string[]> {
   const names: string[] = await readdir(folder).catch(() => []);
   const removed: string[] = [];
   for (const name of names) {
     const [, original, kind, pid] = LEFTOVER.exec(name) ?? [];
-    if (original === undefined || busy.has(name)) continue;
+    if (original === undefined || (only !== undefined && original !== only) || busy.has(name)) continue;
     const path = join(folder, name);
     const info = await stat(path).catch(() => undefined);
     const running = Number(pid) !== process.pid && isRunning(Number(pid));

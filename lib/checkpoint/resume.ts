@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { AdapterState } from '../engine/types.js';
 import { EngineError, isEngineError } from '../errors.js';
 import type { HostTensor } from '../tensors.js';
-import { removeFolderAtomic, writeFolderAtomic, writeSynced, type AtomicIo, type Written } from './atomic.js';
+import { removeFolderAtomic, removeLeftovers, writeFolderAtomic, writeSynced, type AtomicIo, type Written } from './atomic.js';
 import { fileDigest } from './digest.js';
 import { exactParse, exactStringify, type Exact } from './exact-json.js';
 import { readTensorFile, writeTensorFile } from './tensor-file.js';
@@ -58,6 +58,7 @@ interface StateBody {
 /** Saves `<folder>/checkpoint-<step>` and removes those that need not stay. A failure leaves all older ones. */
 export async function saveCheckpoint(folder: string, state: TrainingState, { keepLast = 2, best = 'lower', io }: SaveOptions = {}): Promise<string> {
   await mkdir(folder, { recursive: true });
+  await removeLeftovers(folder);
   const path = join(folder, `checkpoint-${state.step}`);
   await writeFolderAtomic(path, async (temporary) => {
     const files: Record<string, Written> = {};
@@ -116,6 +117,7 @@ export interface Resumed {
  * none can be read.
  */
 export async function loadNewestCheckpoint(folder: string, onWarning: (warning: string) => void = () => undefined): Promise<Resumed | undefined> {
+  await removeLeftovers(folder);
   const warnings: string[] = [];
   for (const step of [...(await listCheckpoints(folder))].reverse()) {
     const path = join(folder, `checkpoint-${step}`);

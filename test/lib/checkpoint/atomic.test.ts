@@ -76,4 +76,9 @@ test('leftovers of dead processes are cleared, what they moved aside comes back,
   expect(removed).toHaveLength(5);
   expect((await readdir(folder)).sort()).toEqual([`.c.tmp-${live}-${token}`, '.hidden', 'gone', 'there'].sort());
   expect(await removeLeftovers(join(folder, 'nowhere'))).toEqual([]);
+
+  await mkdir(join(folder, `.x.tmp-${dead}-${token}`));
+  await mkdir(join(folder, `.y.tmp-${dead}-${token}`));
+  await writeFolderAtomic(join(folder, 'x'), () => Promise.resolve());
+  expect((await readdir(folder)).filter((name) => /^\.?[xy]/.test(name)).sort()).toEqual([`.y.tmp-${dead}-${token}`, 'x'].sort());
 });
