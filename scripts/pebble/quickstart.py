@@ -23,9 +23,9 @@ def family(word):
 
 
 def common_words(work):
-    """How often each lower-case word is met in the corpus."""
+    """How often each lower-case word is met in the running prose of the corpus."""
     counts = collections.Counter()
-    for name in ("austen", "moby", "speeches", "reports", "bible", "henry", "manuals", "factbook", "examples", "chat"):
+    for name in ("austen", "moby", "speeches", "reports", "bible", "henry", "manuals", "factbook", "examples"):
         for line in open(work / "corpus" / f"{name}.jsonl"):
             counts.update(re.findall(r"\b[a-z]+\b", json.loads(line)["text"]))
     return counts
@@ -52,15 +52,24 @@ def split(word):
     return int(hashlib.sha256(f"quickstart {family(word)}".encode()).hexdigest()[:8], 16) % 100
 
 
+def related(a, b):
+    """One word is the beginning of the other, a final e aside: rule and ruled, risen and rise."""
+    a, b = sorted((a, b), key=len)
+    return len(a) >= 4 and b.startswith(a.removesuffix("e"))
+
+
 def main(work, out):
     work, out = Path(work), Path(out)
     counts, sounds = common_words(work), pronunciations(work)
     lemmas = {w for s in synsets(work / "x") for w in s.words if w.islower()}
-    words = [w for w in sounds if w in lemmas and counts[w] >= 2]
+    words = [w for w in sounds if w in lemmas and counts[w] >= 1]
     words.sort(key=lambda w: hashlib.sha256(w.encode()).hexdigest())
     parts = {"test": [w for w in words if split(w) < 6], "valid": [w for w in words if 6 <= split(w) < 12],
              "train": [w for w in words if split(w) >= 12]}
-    parts["test"], parts["valid"] = parts["test"][:300], parts["valid"][:300]
+    for name in ("test", "valid"):  # tested on words that people know
+        parts[name] = [w for w in parts[name] if counts[w] >= 8][:300]
+    held = [w for name in ("test", "valid") for w in parts[name]]
+    parts["train"] = [w for w in parts["train"] if not any(related(w, h) for h in held)]
     out.mkdir(parents=True, exist_ok=True)
     for name, chosen in parts.items():
         (out / f"{name}.jsonl").write_text("".join(json.dumps(row(w, sounds[w])) + "\n" for w in chosen))
