@@ -59,7 +59,12 @@ async function* parseFile(
   parser.on('readable', () => {
     for (let row = parser.read() as ParsedRow | null; row !== null; row = parser.read() as ParsedRow | null) queue.push(row);
   });
-  parser.on('error', (error) => { failure = error as CsvError; });
+  const failed = new Promise<void>((resolve) => {
+    parser.on('error', (error) => {
+      failure = error as CsvError;
+      resolve();
+    });
+  });
   const drain = function* () {
     for (const { record, info } of queue.splice(0)) {
       const row = lines.take((base ?? 0) + info.bytes);
@@ -67,20 +72,19 @@ async function* parseFile(
     }
     if (failure !== undefined) throw csvError(file, lines.passed + 1, failure);
   };
-  const settle = (done: Promise<void>) => Promise.race([done, new Promise<void>((resolve) => parser.once('error', () => resolve()))]);
   try {
     for await (const chunk of readChunks(file, from.offset, options)) {
       base ??= chunk.offset;
       end = chunk.offset + chunk.bytes.length;
       guard.push(chunk.bytes, chunk.offset);
       lines.push(chunk);
-      await settle(new Promise((resolve) => parser.write(chunk.bytes, () => resolve())));
+      await Promise.race([failed, new Promise<void>((resolve) => parser.write(chunk.bytes, () => resolve()))]);
       yield* drain();
     }
     guard.end(end);
     const ended = new Promise<void>((resolve) => parser.once('end', () => resolve()));
     parser.end();
-    if (failure === undefined) await settle(ended);
+    await Promise.race([failed, ended]);
     yield* drain();
   } finally {
     parser.destroy();

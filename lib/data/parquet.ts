@@ -15,7 +15,7 @@ export const readParquet: RowReader = async function* (file, from, options) {
     const buffer = await checkedBuffer(file, handle);
     const metadata = await guard(file, () => parquetMetadataAsync(buffer));
     let begin = 0;
-    for (const count of groupSizes(metadata)) {
+    for (const count of groupSizes(file, metadata)) {
       const rowStart = Math.max(begin, from.offset);
       const rowEnd = begin + count;
       begin = rowEnd;
@@ -28,10 +28,10 @@ export const readParquet: RowReader = async function* (file, from, options) {
       }
       for (let at = 0; at < objects.length; at += ROWS_PER_BATCH) {
         options.signal?.throwIfAborted();
-        yield objects.slice(at, at + ROWS_PER_BATCH).map((object, i): FileRow => {
+        yield await guard(file, () => objects.slice(at, at + ROWS_PER_BATCH).map((object, i): FileRow => {
           const row = rowStart + at + i + 1;
-          return { value: plain(object, file, row) as Record<string, unknown>, row, after: { offset: row, row } };
-        });
+          return { value: plain(object) as Record<string, unknown>, row, after: { offset: row, row } };
+        }));
       }
     }
   } finally {
@@ -39,8 +39,13 @@ export const readParquet: RowReader = async function* (file, from, options) {
   }
 };
 
-function groupSizes(metadata: FileMetaData): number[] {
-  return metadata.row_groups.map((group) => Number(group.num_rows));
+function groupSizes(file: string, metadata: FileMetaData): number[] {
+  const sizes = metadata.row_groups.map((group) => Number(group.num_rows));
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  if (!sizes.every((size) => Number.isSafeInteger(size) && size >= 0) || total !== Number(metadata.num_rows)) {
+    throw damaged(file, `row groups of ${sizes.join(', ')} rows in a file of ${metadata.num_rows}`);
+  }
+  return sizes;
 }
 
 /** The file as hyparquet wants it, after the cheap checks that catch truncation before anything is parsed. */
@@ -66,10 +71,11 @@ async function checkedBuffer(file: string, handle: FileHandle): Promise<AsyncBuf
   if ((await magic(size - 4)) !== 'PAR1') throw damaged(file, 'no "PAR1" at the end: it is cut off');
   const footer = Buffer.from(await slice(size - 8, size - 4)).readUInt32LE(0);
   if (footer > size - 12) throw damaged(file, `a footer of ${footer} bytes in a file of ${size}`);
-  return { byteLength: size, slice };
+  // hyparquet asks `instanceof Promise`; an async function's promise may be of another realm (in jest), this one is not.
+  return { byteLength: size, slice: (start, end) => Promise.resolve(slice(start, end)) };
 }
 
-async function guard<T>(file: string, read: () => Promise<T>): Promise<T> {
+async function guard<T>(file: string, read: () => T | Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
@@ -83,13 +89,13 @@ function damaged(file: string, came: string, cause?: unknown): Error {
 }
 
 /** Parquet's own types as JSON has them: 64-bit integers become numbers where exact and text where not, dates ISO text. */
-function plain(value: unknown, file: string, row: number): unknown {
+function plain(value: unknown): unknown {
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
   if (value === null || typeof value !== 'object') return value;
   if (value instanceof Date) return value.toISOString();
-  if (Array.isArray(value)) return value.map((item) => plain(item, file, row));
-  if (ArrayBuffer.isView(value)) return Array.from(value as unknown as ArrayLike<unknown>, (item) => plain(item, file, row));
+  if (Array.isArray(value)) return value.map(plain);
+  if (ArrayBuffer.isView(value)) return Array.from(value as unknown as ArrayLike<unknown>, plain);
   const result: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
-  for (const [key, item] of Object.entries(value)) result[key] = plain(item, file, row);
+  for (const [key, item] of Object.entries(value)) result[key] = plain(item);
   return result;
 }

@@ -22,11 +22,13 @@ export function alignTokens(text: string, ids: ArrayLike<number>, surface: Token
   return undefined;
 }
 
-const isSpace = (byte: number | undefined) => byte === 32 || (byte !== undefined && byte >= 9 && byte <= 13);
-
 function walk(text: string, ids: ArrayLike<number>, surface: TokenSurface): TokenSpans | undefined {
   const bytes = Buffer.from(text);
   const chars = bytes.length === text.length ? undefined : charOfByte(text, bytes.length);
+  const spaceAt = (byte: number): number => {
+    const char = text[chars === undefined ? byte : (chars[byte] as number)];
+    return char !== undefined && byte < bytes.length && /[\s\x85]/.test(char) ? Buffer.byteLength(char) : 0;
+  };
   const begin = new Int32Array(ids.length);
   const end = new Int32Array(ids.length);
   let at = 0;
@@ -36,13 +38,13 @@ function walk(text: string, ids: ArrayLike<number>, surface: TokenSurface): Toke
     let from = at;
     let size = matchAt(bytes, from, token);
     // An added token may swallow the white space around it (lstrip, rstrip): those bytes belong to no token.
-    while (size === -1 && isSpace(bytes[from])) size = matchAt(bytes, ++from, token);
+    for (let skip = spaceAt(from); size === -1 && skip > 0; skip = spaceAt(from)) size = matchAt(bytes, (from += skip), token);
     if (size === -1) return undefined;
     at = from + size;
     begin[i] = chars === undefined ? from : (chars[from] as number);
     end[i] = chars === undefined ? at : charEnd(chars, bytes, at, text.length);
   }
-  while (isSpace(bytes[at])) at++;
+  for (let skip = spaceAt(at); skip > 0; skip = spaceAt(at)) at += skip;
   return at === bytes.length ? { begin, end } : undefined;
 }
 

@@ -62,6 +62,10 @@ export class TextTokenizer {
     const json = parseObject(files.tokenizerJson, file);
     this.config = parseObject(files.configJson, path.join(path.dirname(file), 'tokenizer_config.json'));
     const generation = parseObject(files.generationJson, path.join(path.dirname(file), 'generation_config.json'));
+    const { type } = (json.model ?? {}) as { type?: unknown };
+    if (type !== undefined && type !== 'BPE' && type !== 'Unigram' && type !== 'WordPiece') {
+      throw dataError({ file, field: 'model.type' }, `expected BPE, Unigram or WordPiece, came ${describe(type)}. Other kinds are not supported`);
+    }
     try {
       this.#core = new Tokenizer({ added_tokens: [], ...json }, { ...this.config, clean_up_tokenization_spaces: false });
     } catch (error) {
