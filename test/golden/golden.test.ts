@@ -1,21 +1,21 @@
 // The whole model against transformers + PEFT in float64, for every family: logits, loss, every adapter gradient, the
-// adapter after three clipped AdamW steps, greedy text. The double oracle must agree to 1e-9, the f32 backend to 1e-5.
+// adapter after three clipped AdamW steps, greedy text. The double oracle must agree to 1e-9, the f32 backend to 1e-5,
+// bf16 storage to what eight bits of mantissa leave.
 import { peftName } from '../../lib/model/names.js';
 import { beyond, relativeError } from './compare.js';
 import { caseNames, floats, goldenBatch, ints, openCase, removeFolders } from './fixture.js';
 import { gradients, greedy, open, single } from './run.js';
-import type { Side } from './sides.js';
 
 afterAll(removeFolders);
 
 /** Largest allowed errors. */
-const BOUNDS: Readonly<Record<Side, { readonly forward: number; readonly gradient: number; readonly after: number }>> = {
+const BOUNDS: Readonly<Record<'oracle' | 'f32', { readonly forward: number; readonly gradient: number; readonly after: number }>> = {
   oracle: { forward: 1e-9, gradient: 1e-9, after: 1e-8 },
-  cpu: { forward: 1e-5, gradient: 1e-5, after: 1e-4 },
+  f32: { forward: 1e-5, gradient: 1e-5, after: 1e-4 },
 };
 
 const here = caseNames().map((name) => openCase(name)).filter((golden) => golden.folder !== undefined);
-const sides: readonly Side[] = ['oracle', 'cpu'];
+const sides: readonly (keyof typeof BOUNDS)[] = ['oracle', 'f32'];
 
 test('every family has its case', () => {
   expect(here.map(({ name }) => name.split('-')[0])).toEqual(
@@ -75,4 +75,15 @@ describe.each(sides)('on the %s', (side) => {
     expect(beyond(bound.gradient, await gradients(session, slot), (name) => packed.get(name)!)).toEqual([]);
     await session.close();
   });
+});
+
+test.each(here)('$name: in bf16', async (golden) => {
+  const { session, slot } = await open(golden, 'bf16');
+  const batch = goldenBatch(golden, 0, slot);
+  expect(relativeError(await session.logits(batch, ints(golden, 'rows')), floats(golden, 'logits'))).toBeLessThanOrEqual(0.05);
+  const [loss] = await session.accumulate(batch);
+  expect(relativeError([loss!.lossSum / loss!.weightSum], [floats(golden, 'losses')[0]!])).toBeLessThanOrEqual(0.005);
+  const means = [...await gradients(session, slot)].map(([name, data]) => [name, Float64Array.from(data, (value) => value / loss!.weightSum)] as const);
+  expect(beyond(0.2, means, (name) => floats(golden, `gradient.${name}`))).toEqual([]);
+  await session.close();
 });

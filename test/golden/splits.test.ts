@@ -47,7 +47,7 @@ const cut = (...sizes: readonly number[]): readonly (readonly Sequence[])[] => {
 };
 const SPLITS = { '4 x 8': cut(8, 8, 8, 8), '32 x 1': all.map((one) => [one]), ragged: cut(1, 13, 2, 9, 7) };
 
-describe.each<Side>(['oracle', 'cpu'])('on the %s', (side) => {
+describe.each<Side>(['oracle', 'f32'])('on the %s', (side) => {
   const golden = openCase('llama');
 
   /** Gradient and summed loss of a window made of these batches. */
