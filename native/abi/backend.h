@@ -159,6 +159,8 @@ typedef struct lora_adamw_args {
 // every id in history), tokens outside `allow` at -inf, divided by temperature, kept to top_k (0: all), then to the
 // smallest set whose probability reaches top_p, renormalised, inverted at a uniform draw over ids in descending
 // order of probability (lowest id first on ties). temperature 0 takes the most likely (lowest id on ties).
+// The draw is lane 0 of lora_philox(seed, 0, 0, LORA_SITE_SAMPLE, counter). A NaN counts as -inf. Where `allow` admits
+// no token at all, token is -1 and logprob -inf.
 typedef struct lora_sample_args {
   lora_tensor logits;                    // [Q,V] f32 (overwritten as scratch)
   lora_tensor temperature, top_p, penalty;  // [Q] f32; penalty 1: none

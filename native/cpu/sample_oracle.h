@@ -41,6 +41,7 @@ void sample_oracle(const lora_sample_args& a) {
     std::vector<std::int32_t> order;
     for (std::int64_t v = 0; v < V; ++v) {
       if (seen[v]) z[v] = z[v] > 0 ? z[v] / penalty : z[v] * penalty;
+      if (std::isnan(z[v])) z[v] = -std::numeric_limits<double>::infinity();
       if (allowed(a.allow, q, v)) order.push_back(static_cast<std::int32_t>(v));
     }
     std::int32_t token = -1;
@@ -49,7 +50,7 @@ void sample_oracle(const lora_sample_args& a) {
       token = order[0];
       const double temperature = data<float>(a.temperature)[q];
       const std::int32_t top_k = data<std::int32_t>(a.top_k)[q];
-      if (temperature > 0) {
+      if (temperature > 0 && std::isfinite(z[token])) {
         if (top_k > 0 && static_cast<std::size_t>(top_k) < order.size()) order.resize(static_cast<std::size_t>(top_k));
         std::vector<double> p;
         for (std::int32_t v : order) p.push_back(std::exp((z[v] - z[order[0]]) / temperature));
