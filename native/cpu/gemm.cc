@@ -116,7 +116,7 @@ struct Walk {
         const bool one_piece = product.rows.tile_piece[tile + 1] - piece == 1;
         const std::int32_t group = product.rows.pieces[piece].group;
         const bool fused = low_here && one_piece && group >= 0 && term.low_row == nullptr;
-        t.a = static_cast<const char*>(term.left) + (tile * term.left_tile + first * height) * 4;
+        t.a = static_cast<const char*>(term.left) + term.left_layout.at(tile, from) * 4;
         t.c = c_of(tile, panel);
         t.depth2 = fused ? term.rank : 0;
         if (fused) {
@@ -140,13 +140,17 @@ std::int64_t depth_block(std::int64_t depth) {
   return up(up(depth, blocks), 4) * 4;  // even, for pairs
 }
 
+LeftLayout left_layout(const Kernels& kernels, const Right& right, std::int64_t tiles) {
+  return {tiles, right.depth, depth_block(right.depth), kernels.tile_rows, right.layout == Layout::kPairs, false};
+}
+
 std::int64_t block_scratch(const Kernels& kernels) { return kMostDepth * kernels.tile_columns; }
 
 void product_block(const Kernels& kernels, const Product& product, const Block& block, float* scratch) {
   const Walk walk{kernels, product, block, scratch};
   bool add = block.add;
   for (int term = 0; term < product.count; ++term) {
-    const std::int64_t depth = product.terms[term].right.depth, step = depth_block(depth);
+    const std::int64_t depth = product.terms[term].right.depth, step = product.terms[term].left_layout.step;
     for (std::int64_t from = 0; from < depth; from += step) {
       const bool last_of_term = from + step >= depth;
       walk.depth_range(term, from, std::min(step, depth - from), add, last_of_term,

@@ -8,6 +8,7 @@
 #ifndef LORA_CPU_GEMM_H
 #define LORA_CPU_GEMM_H
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 
@@ -33,6 +34,9 @@ struct Right {
   const char*        panels;  // all of them, or nullptr: to be packed from codes on the way
 };
 
+// The same without looking for panels.
+Right plain_right(const Kernels& kernels, const lora_weight& weight, std::uint32_t use);
+
 Right right_of(const Kernels& kernels, const lora_weight& weight, std::uint32_t use, const char* where);
 
 // Packs panels [first, last) of `right` from plain codes to `out`, on the calling thread.
@@ -51,10 +55,26 @@ struct Rows {
   const Piece*        pieces;
 };
 
+// The packed left side: depth block after depth block; in a block tile after tile; a tile is [depth of the block]
+// [tile_rows] f32, or pairs [half that depth][tile_rows]. So what a task reads of a block is one piece of memory.
+struct LeftLayout {
+  std::int64_t tiles, depth, step;  // step: depth of all blocks but the last; even
+  int          tile_rows;
+  bool         pairs;
+  bool         roomy;  // pairs, but each tile at the place that f32 would have
+
+  std::int64_t depth_of(std::int64_t from) const { return std::min(step, depth - from); }
+  std::int64_t room(std::int64_t count) const { return pairs && !roomy ? (count + 1) / 2 : count; }
+  std::int64_t elements() const { return room(depth) * tiles * tile_rows; }  // of 4 bytes
+  std::int64_t at(std::int64_t tile, std::int64_t from) const {  // where the tile's block that begins at `from` is
+    return (room(from) * tiles + tile * room(depth_of(from))) * tile_rows;
+  }
+};
+
 // One term of a sum of products: left * right + low_left * low_right.
 struct Term {
-  const void*  left;       // tiles of [depth][tile_rows] f32, or of pairs [(depth + 1) / 2][tile_rows]
-  std::int64_t left_tile;  // elements (of 4 bytes) from tile to tile
+  const void*  left;
+  LeftLayout   left_layout;
   Right        right;
   std::int64_t rank;       // 0: no adapter
   const float* low_left;   // [tiles][rank][tile_rows]
@@ -73,7 +93,10 @@ struct Product {
   const float* bias;  // or nullptr
 };
 
+// The depth of a block: blocks of nearly equal depth that the first-level cache holds.
 std::int64_t depth_block(std::int64_t depth);
+
+LeftLayout left_layout(const Kernels& kernels, const Right& right, std::int64_t tiles);
 
 // Scratch of one worker for product_block, in floats.
 std::int64_t block_scratch(const Kernels& kernels);

@@ -26,12 +26,6 @@ std::size_t whole_bytes(const Kernels& kernels, const Right& right) {
   return static_cast<std::size_t>(panels_of(kernels, right.columns)) * panel_bytes(kernels, right.layout, right.depth);
 }
 
-Right plain_right(const Kernels& kernels, const lora_weight& weight, std::uint32_t use) {
-  const std::int64_t n = weight.codes.shape[0], k = weight.codes.shape[1];
-  const bool forward = use == LORA_USE_FORWARD;
-  return {&weight, use, layout_of(kernels, weight.codes.dtype), forward ? k : n, forward ? n : k, nullptr};
-}
-
 // Panel columns are rows of W: a transpose.
 template <class T, class Pack>
 void pack_forward(const T* codes, std::int64_t n, std::int64_t k, std::int64_t first_row, int width, Pack&& pack) {
@@ -117,6 +111,12 @@ std::size_t panel_bytes(const Kernels& kernels, Layout layout, std::int64_t dept
 
 std::int64_t panels_of(const Kernels& kernels, std::int64_t columns) {
   return (columns + kernels.tile_columns - 1) / kernels.tile_columns;
+}
+
+Right plain_right(const Kernels& kernels, const lora_weight& weight, std::uint32_t use) {
+  const std::int64_t n = weight.codes.shape[0], k = weight.codes.shape[1];
+  const bool forward = use == LORA_USE_FORWARD;
+  return {&weight, use, layout_of(kernels, weight.codes.dtype), forward ? k : n, forward ? n : k, nullptr};
 }
 
 Right right_of(const Kernels& kernels, const lora_weight& weight, std::uint32_t use, const char* where) {

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::int64_t kLogitBytes = std::int64_t{128} << 20;
 constexpr std::int64_t kTilesWithoutLogits = 256;  // at a time, when only the loss is wanted
-constexpr std::int64_t kPanelsOfBlock = 16;
+constexpr std::int64_t kColumnsOfBlock = 256;
 constexpr std::int64_t kTilesOfBlock = 24;
 
 // Everything that the passes over one call share.
@@ -42,13 +42,16 @@ struct Head {
   std::int64_t columns_of(std::int64_t block) const { return std::min(block_columns, V - block * block_columns); }
 };
 
-// The logits of some rows: [tiles][blocks][tile_rows][block's columns], later [tiles][V][tile_rows].
+// The logits of some rows: block after block, tile after tile, [tile_rows][columns of the block] each; later the
+// left side of the product with W: [columns of the block][tile_rows] each.
 struct Logits {
   std::int64_t begin;  // first row among the scored ones
   Rows         rows;
   float*       z;      // nullptr when only the loss is wanted
   RowPart*     parts;  // [blocks][rows]
-  std::int64_t tile_size;
+  LeftLayout   layout;
+
+  float* at(std::int64_t tile, std::int64_t column) const { return z + layout.at(tile, column); }
 };
 
 void forward_blocks(Head& h, Logits& l) {
@@ -57,7 +60,8 @@ void forward_blocks(Head& h, Logits& l) {
   Workspace::Scope scope(h.context.workspace);
   Term term{};
   term.right = right_of(kernels, h.args.w, LORA_USE_FORWARD, "head_loss");
-  float* left = h.context.workspace.take<float>(l.rows.tiles * tile_elements(kernels, term.right.layout, h.D));
+  const LeftLayout left_of_x = left_layout(kernels, term.right, l.rows.tiles);
+  float* left = h.context.workspace.take<float>(left_of_x.elements());
   Down down{};
   if (h.rank > 0) {
     lora_tensor u{h.u, {h.scored, h.rank, 1, 1}, 2, LORA_F32};
@@ -67,24 +71,24 @@ void forward_blocks(Head& h, Logits& l) {
     term.low_right = h.forward.up;
     term.low_left = down.low_left;
   }
-  pack_left(h.context, h.x, l.begin, l.rows, term.right.layout, left, &down, 1);
+  pack_left(h.context, h.x, l.begin, l.rows, left_of_x, left, &down, 1);
   term.left = left;
-  term.left_tile = tile_elements(kernels, term.right.layout, h.D);
+  term.left_layout = left_of_x;
 
   const Product product{l.rows, h.V, &term, 1, nullptr};
-  const Cut cut{std::min(l.rows.tiles, kTilesOfBlock), kPanelsOfBlock};
+  const Cut cut{std::min(l.rows.tiles, kTilesOfBlock), kColumnsOfBlock / kernels.tile_columns};
   const std::int64_t own_z = l.z == nullptr ? cut.tiles * height * h.block_columns : 0;
   const std::int64_t each = block_scratch(kernels) + own_z;
   float* scratch = h.context.workspace.take<float>(each * h.context.pool.threads());
   for_blocks(h.context, &product, &cut, 1, [&](int, const Block& given, int worker) {
-    const std::int64_t number = given.panel / kPanelsOfBlock, columns = h.columns_of(number);
+    const std::int64_t number = given.panel * kernels.tile_columns / kColumnsOfBlock, columns = h.columns_of(number);
     const std::int64_t first_column = number * h.block_columns;
     float* own = scratch + worker * each;
     Block block = given;
     block.add = false;
     block.c_row = columns;
-    block.c_tile = l.z == nullptr ? height * columns : l.tile_size;
-    block.c = l.z == nullptr ? own + block_scratch(kernels) : l.z + given.tile * l.tile_size + first_column * height;
+    block.c_tile = height * columns;
+    block.c = l.z == nullptr ? own + block_scratch(kernels) : l.at(given.tile, first_column);
     product_block(kernels, product, block, own);
     for (std::int64_t tile = given.tile; tile < given.tile_end; ++tile) {
       for (std::int64_t i = 0; i < height && tile * height + i < l.rows.count; ++i) {
@@ -137,26 +141,25 @@ void join(Head& h, const Logits& l) {
 }
 
 // z becomes dz = weight * (e^(z - lse) - (1 - s) [label] - s / V), packed as the left side of dz W; g = scale * dz B.
-void logit_gradients(Head& h, Logits& l, Layout layout, float* low_left) {
+void logit_gradients(Head& h, Logits& l, float* low_left) {
   const Kernels& kernels = h.kernels;
   const int height = kernels.tile_rows;
   const double s = h.args.smoothing;
   Workspace::Scope scope(h.context.workspace);
   const std::int64_t block_floats = height * h.block_columns;
-  const std::int64_t each = 2 * block_floats + 2 * height * h.rank;
+  const std::int64_t each = 2 * block_floats + height * h.rank;
   float* scratch = h.context.workspace.take<float>(each * h.context.pool.threads());
   h.context.pool.parallel_for_dynamic(l.rows.tiles, 1, [&](std::int64_t tile, std::int64_t tile_end, int worker) {
     float *packed = scratch + worker * each, *rows = packed + block_floats;
-    float *g = rows + block_floats, *g_block = g + height * h.rank;
+    float* g = rows + block_floats;
     for (; tile < tile_end; ++tile) {
       const std::int64_t first = tile * height;
       const int valid = static_cast<int>(std::min<std::int64_t>(height, l.rows.count - first));
-      float* z = l.z + tile * l.tile_size;
-      std::fill(g, g + height * h.rank, 0.0f);
       for (std::int64_t block = 0; block < h.blocks; ++block) {
         const std::int64_t columns = h.columns_of(block), first_column = block * h.block_columns;
         const float* at[kMostTileRows];
-        std::memcpy(rows, z + first_column * height, sizeof(float) * valid * columns);
+        float* z = l.at(tile, first_column);
+        std::memcpy(rows, z, sizeof(float) * valid * columns);
         for (int i = 0; i < valid; ++i) {
           const std::int64_t row = l.begin + first + i, label = h.label(row) - first_column;
           const double weight = h.weight(row);
@@ -167,18 +170,15 @@ void logit_gradients(Head& h, Logits& l, Layout layout, float* low_left) {
           if (label >= 0 && label < columns) dz[label] -= static_cast<float>(weight * (1 - s));
           at[i] = dz;
         }
-        const bool pairs = layout == Layout::kPairs;
-        float* tile_out = pairs ? packed : z + first_column * height;
+        float* tile_out = l.layout.pairs ? packed : z;
         kernels.pack_f32(at, valid, columns, tile_out, height);
-        if (pairs) {
-          kernels.pack_pairs(packed, columns, reinterpret_cast<std::uint32_t*>(z) + first_column / 2 * height, height);
-        }
+        if (l.layout.pairs) kernels.pack_pairs(packed, columns, reinterpret_cast<std::uint32_t*>(z), height);
         for (std::int32_t p = l.rows.tile_piece[tile]; h.rank > 0 && p < l.rows.tile_piece[tile + 1]; ++p) {
           const Piece& piece = l.rows.pieces[p];
           if (piece.group < 0) continue;
           low_product(kernels, tile_out + piece.first, height, piece.rows,
-                      h.backward.down + (piece.group * h.V + first_column) * h.rank, h.rank, columns, g_block);
-          kernels.add_row(g_block, piece.rows * h.rank, g + piece.first * h.rank);
+                      h.backward.down + (piece.group * h.V + first_column) * h.rank, h.rank, columns, block > 0,
+                      g + piece.first * h.rank);
         }
       }
       for (std::int32_t p = l.rows.tile_piece[tile]; h.rank > 0 && p < l.rows.tile_piece[tile + 1]; ++p) {
@@ -194,23 +194,22 @@ void logit_gradients(Head& h, Logits& l, Layout layout, float* low_left) {
 }
 
 struct LeftOfB {  // dz, from the packed tiles
-  const Head*   head;
   const Logits* logits;
-  Layout        layout;
 };
 
-void read_dz(const void* context, std::int64_t row, std::int32_t, std::int64_t from, std::int64_t count, float* out) {
-  const LeftOfB& left = *static_cast<const LeftOfB*>(context);
-  const int height = left.head->kernels.tile_rows;
-  const std::int64_t at = row - left.logits->begin, i = at % height;
-  const float* tile = left.logits->z + at / height * left.logits->tile_size;
+void read_dz(const void* context, std::int64_t row, std::int32_t, std::int64_t from_column, std::int64_t count,
+             float* out) {
+  const Logits& l = *static_cast<const LeftOfB*>(context)->logits;
+  const int height = l.layout.tile_rows;
+  const std::int64_t tile = (row - l.begin) / height, i = (row - l.begin) % height;
   for (std::int64_t c = 0; c < count; ++c) {
-    const std::int64_t v = from + c;
-    if (left.layout == Layout::kPairs) {
-      const std::uint32_t pair = reinterpret_cast<const std::uint32_t*>(tile)[v / 2 * height + i];
-      out[c] = float_of(v % 2 == 0 ? pair << 16 : pair & 0xffff0000u);
+    const std::int64_t from = (from_column + c) / l.layout.step * l.layout.step, k = from_column + c - from;
+    const float* z = l.at(tile, from);
+    if (l.layout.pairs) {
+      const std::uint32_t pair = reinterpret_cast<const std::uint32_t*>(z)[k / 2 * height + i];
+      out[c] = float_of(k % 2 == 0 ? pair << 16 : pair & 0xffff0000u);
     } else {
-      out[c] = tile[v * height + i];
+      out[c] = z[k * height + i];
     }
   }
 }
@@ -222,12 +221,12 @@ void backward(Head& h, Logits& l) {
   Term term{};
   term.right = right_of(kernels, h.args.w, LORA_USE_DX, "head_loss");
   float* low_left = h.rank > 0 ? workspace.take<float>(l.rows.tiles * h.rank * kernels.tile_rows) : nullptr;
-  logit_gradients(h, l, term.right.layout, low_left);
+  logit_gradients(h, l, low_left);
 
   const Dropout dropout{&h.args.pair, &h.args.route, &h.groups, h.index};
   const DropLow drop{&kernels, dropout, l.begin};
   term.left = l.z;
-  term.left_tile = l.tile_size;
+  term.left_layout = l.layout;
   if (h.rank > 0) {
     term.rank = h.rank;
     term.low_left = low_left;
@@ -256,7 +255,7 @@ void backward(Head& h, Logits& l) {
     if (run.begin < run.end) here.runs[here.run_count++] = run;
   }
   const LeftOfA left_of_a{&kernels, h.x, dropout};
-  const LeftOfB left_of_b{&h, &l, term.right.layout};
+  const LeftOfB left_of_b{&l};
   const LowGradient gradients[] = {
       {LowGradient::Of::kA, &h.args.pair, h.D, h.g, read_left_of_a, &left_of_a},
       {LowGradient::Of::kB, &h.args.pair, h.V, h.u, read_dz, &left_of_b},
@@ -289,7 +288,7 @@ void head_loss(CpuContext& context, const lora_head_loss_args& args) {
   check_types(args.w, h.x.type, "head_loss");
   h.D = h.x.columns;
   h.V = args.w.codes.shape[0];
-  h.block_columns = kPanelsOfBlock * kernels.tile_columns;
+  h.block_columns = kColumnsOfBlock;
   h.blocks = (h.V + h.block_columns - 1) / h.block_columns;
   const bool adapters = args.pair.a != nullptr && args.pair.rank > 0;
   if (adapters) check_pair(args.pair, args.route, "head_loss");
@@ -306,17 +305,19 @@ void head_loss(CpuContext& context, const lora_head_loss_args& args) {
     }
   }
 
-  const std::int64_t tile_size = (h.V + 1) / 2 * 2 * kernels.tile_rows;
   const std::int64_t tiles = (scored + kernels.tile_rows - 1) / kernels.tile_rows;
-  const std::int64_t room = training ? std::max<std::int64_t>(1, kLogitBytes / (4 * tile_size)) : kTilesWithoutLogits;
+  const std::int64_t tile_bytes = static_cast<std::int64_t>(sizeof(float)) * h.V * kernels.tile_rows;
+  const std::int64_t room = training ? std::max<std::int64_t>(1, kLogitBytes / tile_bytes) : kTilesWithoutLogits;
   const std::int64_t parts = (tiles + room - 1) / room;
   for (std::int64_t part = 0; part < parts; ++part) {
     const std::int64_t begin = tiles * part / parts * kernels.tile_rows;
     const std::int64_t end = std::min(tiles * (part + 1) / parts * kernels.tile_rows, scored);
     Workspace::Scope part_scope(workspace);
-    Logits l{begin, rows_of(workspace, kernels, h.groups, begin, end - begin), nullptr, nullptr, tile_size};
+    Logits l{begin, rows_of(workspace, kernels, h.groups, begin, end - begin), nullptr, nullptr, {}};
+    const bool pairs = layout_of(kernels, args.w.codes.dtype) == Layout::kPairs;
+    l.layout = {l.rows.tiles, h.V, h.block_columns, kernels.tile_rows, pairs, pairs};
     l.parts = workspace.take<RowPart>(h.blocks * l.rows.count);
-    if (training) l.z = workspace.take<float>(l.rows.tiles * tile_size);
+    if (training) l.z = workspace.take<float>(l.layout.elements());
     forward_blocks(h, l);
     join(h, l);
     if (training) backward(h, l);

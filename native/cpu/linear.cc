@@ -82,16 +82,16 @@ void linear(CpuContext& context, const lora_linear_args* same_x, int count) {
     terms[i].low_right = low.up;
     terms[i].low_left = downs[i].low_left;
   }
-  const Layout layout = terms[0].right.layout;
-  float* left = workspace.take<float>(most_tiles * tile_elements(kernels, layout, x.columns));
+  float* left = workspace.take<float>(left_layout(kernels, terms[0].right, most_tiles).elements());
 
   for (std::int64_t begin = 0; begin < all_rows; begin += most_rows) {
     Workspace::Scope rows_scope(workspace);
     const Rows rows = rows_of(workspace, kernels, groups, begin, std::min(most_rows, all_rows - begin));
+    const LeftLayout layout = left_layout(kernels, terms[0].right, rows.tiles);
     pack_left(context, x, begin, rows, layout, left, downs.data(), count);
     for (int i = 0; i < count; ++i) {
       terms[i].left = left;
-      terms[i].left_tile = tile_elements(kernels, layout, x.columns);
+      terms[i].left_layout = layout;
       products[i].rows = rows;
       targets[i].out = static_cast<char*>(same_x[i].y.data) +
                        begin * products[i].columns * static_cast<std::int64_t>(size_of(same_x[i].y.dtype));
@@ -134,8 +134,7 @@ void linear_bwd(CpuContext& context, const lora_linear_bwd_args* same_x, int cou
   std::vector<DropLow> drop(count);
   const std::int64_t most_rows = std::min(all_rows, rows_at_once(kernels));
   const std::int64_t most_tiles = (most_rows + height - 1) / height;
-  std::int64_t widest = 0, most_rank = 0;
-  bool pairs = false;
+  std::int64_t most_step = 0, most_rank = 0;
   for (int i = 0; i < count; ++i) {
     const lora_linear_bwd_args& args = same_x[i];
     const std::int64_t N = args.w.codes.shape[0], K = args.w.codes.shape[1];
@@ -145,11 +144,9 @@ void linear_bwd(CpuContext& context, const lora_linear_bwd_args* same_x, int cou
     terms[i] = Term{};
     if (dx) {
       terms[i].right = right_of(kernels, args.w, LORA_USE_DX, "linear_bwd");
-      terms[i].left_tile = tile_elements(kernels, terms[i].right.layout, N);
-      left[i] = workspace.take<float>(most_tiles * terms[i].left_tile);
-      pairs |= terms[i].right.layout == Layout::kPairs;
+      left[i] = workspace.take<float>(left_layout(kernels, terms[i].right, most_tiles).elements());
     }
-    widest = std::max(widest, N);
+    most_step = std::max(most_step, depth_block(N));
     if (!has_pair(args.pair) || groups.count == 0) continue;
     const std::int64_t rank = args.pair.rank;
     most_rank = std::max(most_rank, rank);
@@ -192,7 +189,7 @@ void linear_bwd(CpuContext& context, const lora_linear_bwd_args* same_x, int cou
     outs.push_back(static_cast<char*>(same_x[i].dx.data));
   }
 
-  const std::int64_t scratch_each = widest * height + most_rank * height;
+  const std::int64_t scratch_each = (most_step + most_rank) * height;
   float* scratch = workspace.take<float>(scratch_each * context.pool.threads());
   for (std::int64_t begin = 0; begin < all_rows; begin += most_rows) {
     Workspace::Scope rows_scope(workspace);
@@ -206,21 +203,24 @@ void linear_bwd(CpuContext& context, const lora_linear_bwd_args* same_x, int cou
         for (int i = 0; i < count; ++i) {
           const std::int64_t rank = terms[i].rank, N = dy[i].columns;
           if (left[i] == nullptr && rank == 0) continue;
-          const bool in_place = left[i] != nullptr && !pairs;
-          float* packed = in_place ? left[i] + tile * terms[i].left_tile : own;
-          pack_tile(kernels, dy[i], first, valid, packed);
-          if (left[i] != nullptr && !in_place) {
-            kernels.pack_pairs(packed, N, reinterpret_cast<std::uint32_t*>(left[i]) +
-                                              tile * terms[i].left_tile, height);
+          const Right right = plain_right(kernels, same_x[i].w, LORA_USE_DX);
+          const LeftLayout layout = left_layout(kernels, right, rows.tiles);
+          for (std::int64_t from = 0; from < N; from += layout.step) {
+            const float* packed = pack_block(kernels, dy[i], first, valid, tile, from, layout, left[i], own);
+            for (std::int32_t p = rows.tile_piece[tile]; rank > 0 && p < rows.tile_piece[tile + 1]; ++p) {
+              const Piece& piece = rows.pieces[p];
+              if (piece.group < 0) continue;
+              low_product(kernels, packed + piece.first, height, piece.rows,
+                          low[i].down + (piece.group * N + from) * rank, rank, std::min(layout.step, N - from),
+                          from > 0, values + piece.first * rank);
+            }
           }
           for (std::int32_t p = rows.tile_piece[tile]; rank > 0 && p < rows.tile_piece[tile + 1]; ++p) {
             const Piece& piece = rows.pieces[p];
             if (piece.group < 0) continue;
-            low_product(kernels, packed + piece.first, height, piece.rows, low[i].down + piece.group * N * rank, rank,
-                        N, values);
             const float scale = static_cast<float>(same_x[i].pair.scale[groups.slot[piece.group]]);
             float* out = g[i] + (first + piece.first) * rank;
-            for (std::int64_t e = 0; e < piece.rows * rank; ++e) out[e] = scale * values[e];
+            for (std::int64_t e = 0; e < piece.rows * rank; ++e) out[e] = scale * values[piece.first * rank + e];
             if (low_left[i] != nullptr) {
               place_low(out, piece.first, piece.rows, rank, 1.0f, height, low_left[i] + tile * rank * height);
             }
@@ -235,6 +235,7 @@ void linear_bwd(CpuContext& context, const lora_linear_bwd_args* same_x, int cou
         if (sum_of[j] != i) continue;
         drop[j].begin = begin;
         sum_terms[next].left = left[j];
+        sum_terms[next].left_layout = left_layout(kernels, sum_terms[next].right, rows.tiles);
         sum_terms[next++].low_left = low_left[j];
       }
     }

@@ -134,16 +134,17 @@ Source source_of(const lora_tensor& t, const char* where, const std::int32_t* in
   return {t.data, t.dtype, t.shape[1], index};
 }
 
-void pack_tile(const Kernels& kernels, const Source& source, std::int64_t first, int rows, float* out) {
+void pack_tile(const Kernels& kernels, const Source& source, std::int64_t first, int rows, std::int64_t from,
+               std::int64_t count, float* out) {
   const void* at[kMostTileRows];
   for (int i = 0; i < rows; ++i) {
     at[i] = static_cast<const char*>(source.data) +
-            source.row(first + i) * source.columns * static_cast<std::int64_t>(size_of(source.type));
+            (source.row(first + i) * source.columns + from) * static_cast<std::int64_t>(size_of(source.type));
   }
   if (source.type == LORA_F32) {
-    kernels.pack_f32(reinterpret_cast<const float* const*>(at), rows, source.columns, out, kernels.tile_rows);
+    kernels.pack_f32(reinterpret_cast<const float* const*>(at), rows, count, out, kernels.tile_rows);
   } else {
-    kernels.pack_bf16(reinterpret_cast<const bf16* const*>(at), rows, source.columns, out, kernels.tile_rows);
+    kernels.pack_bf16(reinterpret_cast<const bf16* const*>(at), rows, count, out, kernels.tile_rows);
   }
 }
 
@@ -175,27 +176,20 @@ Drop Dropout::of(std::int64_t row, std::int32_t group) const {
 }
 
 void low_product(const Kernels& kernels, const float* a, std::int64_t a_step, int rows, const float* b,
-                 std::int64_t rank, std::int64_t depth, float* out) {
+                 std::int64_t rank, std::int64_t depth, bool add, float* out) {
   Tile t{};
+  t.a = a;
   t.a_step = a_step;
   t.b_step = rank;
+  t.depth = depth;
   t.c_row = rank;
+  t.add = add;
   t.columns = kernels.low_columns;
-  const std::int64_t step = depth_block(depth);
-  for (std::int64_t from = 0; from < depth; from += step) {
-    t.a = a + from * a_step;
-    t.depth = std::min(step, depth - from);
-    t.add = from > 0;
-    for (std::int64_t r = 0; r < rank; r += kernels.low_columns) {
-      t.b = b + from * rank + r;
-      t.c = out + r;
-      kernels.low.rows[rows](t);
-    }
+  for (std::int64_t r = 0; r < rank; r += kernels.low_columns) {
+    t.b = b + r;
+    t.c = out + r;
+    kernels.low.rows[rows](t);
   }
-}
-
-std::int64_t tile_elements(const Kernels& kernels, Layout layout, std::int64_t depth) {
-  return (layout == Layout::kPairs ? (depth + 1) / 2 : depth) * kernels.tile_rows;
 }
 
 void place_low(const float* values, int first, int rows, std::int64_t rank, float scale, int height, float* low_left) {
@@ -204,58 +198,72 @@ void place_low(const float* values, int first, int rows, std::int64_t rank, floa
   }
 }
 
-void pack_left(CpuContext& context, const Source& x, std::int64_t begin, const Rows& rows, Layout layout, void* left,
-               const Down* downs, int count) {
+const float* pack_block(const Kernels& kernels, const Source& source, std::int64_t row, int rows, std::int64_t tile,
+                        std::int64_t from, const LeftLayout& layout, float* left, float* scratch) {
+  const std::int64_t count = layout.depth_of(from);
+  float* place = left == nullptr ? nullptr : left + layout.at(tile, from);
+  float* packed = place == nullptr || layout.pairs ? scratch : place;
+  pack_tile(kernels, source, row, rows, from, count, packed);
+  if (place != packed && place != nullptr) {
+    kernels.pack_pairs(packed, count, reinterpret_cast<std::uint32_t*>(place), kernels.tile_rows);
+  }
+  return packed;
+}
+
+void pack_left(CpuContext& context, const Source& x, std::int64_t begin, const Rows& rows, const LeftLayout& layout,
+               float* left, const Down* downs, int count) {
   const Kernels& kernels = context.kernels;
   const int height = kernels.tile_rows;
-  const std::int64_t K = x.columns, size = tile_elements(kernels, layout, K), tile_floats = height * K;
-  const bool pairs = layout == Layout::kPairs;
-  std::int64_t most_rank = 0;
-  bool any_drop = false;
-  for (int i = 0; i < count; ++i) {
-    most_rank = std::max(most_rank, downs[i].rank);
-    any_drop |= downs[i].rank > 0 && downs[i].dropout.on_any();
-  }
+  const std::int64_t K = x.columns, block_floats = height * layout.step;
+  std::int64_t all_ranks = 0;
+  for (int i = 0; i < count; ++i) all_ranks += downs[i].rank;
   Workspace::Scope scope(context.workspace);
-  const std::int64_t each = height * most_rank + (pairs ? tile_floats : 0) + (any_drop ? 2 * tile_floats : 0);
+  const std::int64_t each = height * all_ranks + 3 * block_floats;
   float* scratch = context.workspace.take<float>(each * context.pool.threads());
 
   context.pool.parallel_for_dynamic(rows.tiles, 2, [&](std::int64_t tile, std::int64_t tile_end, int worker) {
-    float* u = scratch + worker * each;
-    float* packed = u + height * most_rank;  // this tile in f32, where `left` has pairs
-    float* dropped_rows = packed + (pairs ? tile_floats : 0);
-    float* dropped = dropped_rows + tile_floats;
+    float *all_u = scratch + worker * each, *own = all_u + height * all_ranks;
+    float *dropped_rows = own + block_floats, *dropped = dropped_rows + block_floats;
     for (; tile < tile_end; ++tile) {
       const std::int64_t first = begin + tile * height;
       const int valid = static_cast<int>(std::min<std::int64_t>(height, rows.count - tile * height));
-      if (!pairs) packed = static_cast<float*>(left) + tile * size;
-      pack_tile(kernels, x, first, valid, packed);
-      if (pairs) kernels.pack_pairs(packed, K, static_cast<std::uint32_t*>(left) + tile * size, height);
-      for (const Down* down = downs; down != downs + count; ++down) {
-        const std::int64_t rank = down->rank;
-        for (std::int32_t p = rows.tile_piece[tile]; rank > 0 && p < rows.tile_piece[tile + 1]; ++p) {
-          const Piece& piece = rows.pieces[p];
-          if (piece.group < 0) {
-            std::fill(u, u + piece.rows * rank, 0.0f);
-          } else {
-            const float* source = packed + piece.first;
-            if (down->dropout.on(piece.group)) {
+      const Piece *piece = rows.pieces + rows.tile_piece[tile], *pieces_end = rows.pieces + rows.tile_piece[tile + 1];
+      for (std::int64_t from = 0; from < K; from += layout.step) {
+        const std::int64_t depth = layout.depth_of(from);
+        const float* packed = pack_block(kernels, x, first, valid, tile, from, layout, left, own);
+        float* u = all_u;
+        for (const Down* down = downs; down != downs + count; u += height * down->rank, ++down) {
+          for (const Piece* p = piece; down->rank > 0 && p != pieces_end; ++p) {
+            if (p->group < 0) continue;
+            const float* source = packed + p->first;
+            if (down->dropout.on(p->group)) {
               const float* at[kMostTileRows];
-              for (int r = 0; r < piece.rows; ++r) {
-                float* row = dropped_rows + r * K;
-                read_row(kernels, x, first + piece.first + r, 0, K, row);
-                kernels.drop_row(down->dropout.of(first + piece.first + r, piece.group), row, 0, K, row);
+              for (int r = 0; r < p->rows; ++r) {
+                float* row = dropped_rows + r * layout.step;
+                read_row(kernels, x, first + p->first + r, from, depth, row);
+                kernels.drop_row(down->dropout.of(first + p->first + r, p->group), row, from, depth, row);
                 at[r] = row;
               }
-              kernels.pack_f32(at, piece.rows, K, dropped, height);
+              kernels.pack_f32(at, p->rows, depth, dropped, height);
               source = dropped;
             }
-            low_product(kernels, source, height, piece.rows, down->weights + piece.group * K * rank, rank, K, u);
-            place_low(u, piece.first, piece.rows, rank, down->dropout.scale(piece.group), height,
-                      down->low_left + tile * rank * height);
+            low_product(kernels, source, height, p->rows, down->weights + (p->group * K + from) * down->rank,
+                        down->rank, depth, from > 0, u + p->first * down->rank);
           }
-          for (int r = 0; r < piece.rows; ++r) {
-            write_row(kernels, u + r * rank, rank, down->u, first + piece.first + r);
+        }
+      }
+      float* u = all_u;
+      for (const Down* down = downs; down != downs + count; u += height * down->rank, ++down) {
+        for (const Piece* p = piece; down->rank > 0 && p != pieces_end; ++p) {
+          float* of_piece = u + p->first * down->rank;
+          if (p->group < 0) {
+            std::fill(of_piece, of_piece + p->rows * down->rank, 0.0f);
+          } else {
+            place_low(of_piece, p->first, p->rows, down->rank, down->dropout.scale(p->group), height,
+                      down->low_left + tile * down->rank * height);
+          }
+          for (int r = 0; r < p->rows; ++r) {
+            write_row(kernels, of_piece + r * down->rank, down->rank, down->u, first + p->first + r);
           }
         }
       }

@@ -44,8 +44,10 @@ struct Source {
 
 Source source_of(const lora_tensor& t, const char* where, const std::int32_t* index = nullptr);
 
-// out = `rows` rows from `first` on as a packed f32 tile [columns][tile_rows], zero-filled below.
-void pack_tile(const Kernels& kernels, const Source& source, std::int64_t first, int rows, float* out);
+// Columns [from, from + count) of `rows` rows from `first` on as a packed f32 tile [count][tile_rows], zero-filled
+// below.
+void pack_tile(const Kernels& kernels, const Source& source, std::int64_t first, int rows, std::int64_t from,
+               std::int64_t count, float* out);
 
 // out[0..count) = columns from.. of one row, widened.
 void read_row(const Kernels& kernels, const Source& source, std::int64_t row, std::int64_t from, std::int64_t count,
@@ -74,9 +76,9 @@ struct Dropout {
   float scale(std::int32_t group) const { return static_cast<float>(pair->scale[groups->slot[group]]); }
 };
 
-// out[i, r] = sum_k a[i, k] b[k, r]: a packed with a_step, b [depth][rank] f32, out [rows][rank].
+// out[i, r] (+)= sum_k a[i, k] b[k, r]: a packed with a_step, b [depth][rank] f32, out [rows][rank].
 void low_product(const Kernels& kernels, const float* a, std::int64_t a_step, int rows, const float* b,
-                 std::int64_t rank, std::int64_t depth, float* out);
+                 std::int64_t rank, std::int64_t depth, bool add, float* out);
 
 // An adapter's matrices of every group, in f32 as the products want them.
 struct LowWeights {
@@ -97,13 +99,17 @@ struct Down {
   float*       low_left; // out: scale * u, as Term wants it
 };
 
-// Packs rows [begin, begin + rows.count) of x into `left`, as Term wants them for `layout`, and computes each
-// projection's u from the packed tile while it is in the cache.
-void pack_left(CpuContext& context, const Source& x, std::int64_t begin, const Rows& rows, Layout layout, void* left,
-               const Down* downs, int count);
+// Packs rows [begin, begin + rows.count) of x into `left` and computes each projection's u from the packed tile
+// while it is in the cache.
+void pack_left(CpuContext& context, const Source& x, std::int64_t begin, const Rows& rows, const LeftLayout& layout,
+               float* left, const Down* downs, int count);
 
-// Elements (of 4 bytes) of one packed tile, and scale * values[rows][rank] placed as rows first.. of low_left.
-std::int64_t tile_elements(const Kernels& kernels, Layout layout, std::int64_t depth);
+// Packs one depth block of one tile into `left` (nullptr: nowhere) and returns where it lies in f32: there, or in
+// `scratch` (step * tile_rows floats) where left holds pairs.
+const float* pack_block(const Kernels& kernels, const Source& source, std::int64_t row, int rows, std::int64_t tile,
+                        std::int64_t from, const LeftLayout& layout, float* left, float* scratch);
+
+// scale * values[rows][rank] placed as rows first.. of low_left.
 void place_low(const float* values, int first, int rows, std::int64_t rank, float scale, int height, float* low_left);
 
 void check_pair(const lora_pair& pair, const lora_route& route, const char* where);
