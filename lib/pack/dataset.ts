@@ -26,6 +26,8 @@ export interface DatasetOptions extends EncodeOptions, TextOptions, PoolOptions 
   readonly base?: string;
   /** Folder of the cache; false: none. Default: `~/.cache/whetstone/encoded`. */
   readonly cache?: string | false;
+  /** Most bytes of tokens kept in memory; larger sets are read from the cache file as needed. Default 256 MB. */
+  readonly memoryBytes?: number;
   readonly onProgress?: (progress: EncodeReport) => void;
 }
 
@@ -56,11 +58,11 @@ export async function openDataset(names: string | readonly string[], options: Da
     source.files.map((file) => file.slice(file.lastIndexOf('.'))),
   ])).digest('hex');
   const folder = options.cache === false ? undefined : (options.cache ?? defaultCacheFolder());
-  const cached = folder === undefined ? undefined : await readCache(folder, key, signal);
+  const cached = folder === undefined ? undefined : await readCache(folder, key, signal, options.memoryBytes);
   const warnings: string[] = [];
   let set = cached;
   if (set === undefined) {
-    const writer = await SetWriter.open(key, folder);
+    const writer = await SetWriter.open(key, folder, options.memoryBytes);
     try {
       const batches = async function* (): AsyncGenerator<readonly DataRecord[]> {
         for await (const batch of records.batches(undefined, signal)) yield batch.records;
@@ -79,7 +81,7 @@ export async function openDataset(names: string | readonly string[], options: Da
   const { report } = set;
   if (report.kept === 0) {
     throw dataError({ file: source.files[0] as string }, `expected at least one row to learn, came none of ${report.rows}: ${report.tooLong} too long, ${report.weightless} with weight 0. `
-      + 'Raise data.maxLength, or check the weights');
+      + 'Raise train.maxLength, or check the weights');
   }
   return { set, files: source.files, detection: records.detection, report, warnings: [...warnings, ...warningsOf(report)] };
 }
@@ -95,8 +97,8 @@ function encodeOptions({ trainOn, useTemplate, maxLength, tooLong, vocabulary }:
 function warningsOf({ rows, truncated, tooLong, weightless, straddling }: EncodeReport): string[] {
   const of = (count: number) => `${count} of ${rows} rows`;
   return [
-    ...(truncated > 0 ? [`${of(truncated)} are longer than data.maxLength and were truncated: their end token is not learned.`] : []),
-    ...(tooLong > 0 ? [`${of(tooLong)} are longer than data.maxLength and were left out.`] : []),
+    ...(truncated > 0 ? [`${of(truncated)} are longer than train.maxLength and were truncated: their end token is not learned.`] : []),
+    ...(tooLong > 0 ? [`${of(tooLong)} are longer than train.maxLength and were left out.`] : []),
     ...(weightless > 0 ? [`${of(weightless)} have weight 0 and were left out.`] : []),
     ...(straddling > 0 ? [`In ${of(straddling)} one token holds the end of the prompt and the start of the answer; generation will split the text there. `
       + 'End prompts without a space, and start completions with one.'] : []),

@@ -176,7 +176,7 @@ function cut(set: SequenceSet, { batchTokens, overlong = 'error' }: PlanOptions)
     if (overlong === 'error') {
       const { row } = set.get(i);
       throw dataError({ row: row + 1 }, `expected rows of at most ${batchTokens} tokens, one batch, came ${set.lengthOf(i)} (row counted over the whole data set). `
-        + 'Raise train.batchTokens, set data.maxLength and data.tooLong, or split long documents (data.overlong: split)');
+        + 'Raise train.batchTokens, set train.maxLength and data.tooLong, or split long documents (data.overlong: split)');
     }
     long++;
   }

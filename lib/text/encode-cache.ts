@@ -12,7 +12,7 @@ import { addReports, EMPTY_REPORT, EncodedSet, FileStore, MemoryStore, type Enco
 const MAGIC = Buffer.from('WHETENC1');
 const TRAILER = 4 + 32;
 /** Larger token lists are read from the file sequence by sequence. */
-const IN_MEMORY = 256 * 1024 * 1024;
+export const IN_MEMORY_BYTES = 256 * 1024 * 1024;
 
 interface Footer {
   readonly key: string;
@@ -30,12 +30,14 @@ export function defaultCacheFolder(env: NodeJS.ProcessEnv = process.env): string
 const fileOf = (folder: string, key: string) => path.join(folder, `${key}.bin`);
 
 /** The cached set, or undefined: also when the file is damaged, of another version or of another key. */
-export async function readCache(folder: string, key: string, signal?: AbortSignal): Promise<EncodedSet | undefined> {
+export async function readCache(
+  folder: string, key: string, signal?: AbortSignal, memoryBytes = IN_MEMORY_BYTES,
+): Promise<EncodedSet | undefined> {
   const file = fileOf(folder, key);
   const handle = await open(file, 'r').catch(() => undefined);
   if (handle === undefined) return undefined;
   try {
-    const found = await readChecked(handle, key, signal);
+    const found = await readChecked(handle, key, memoryBytes, signal);
     if (found === undefined) return undefined;
     const { footer, tables, tokens } = found;
     const store = tokens === undefined ? new FileStore(openSync(file, 'r'), MAGIC.length) : new MemoryStore(tokens);
@@ -50,7 +52,7 @@ export async function readCache(folder: string, key: string, signal?: AbortSigna
   }
 }
 
-async function readChecked(handle: FileHandle, key: string, signal?: AbortSignal): Promise<
+async function readChecked(handle: FileHandle, key: string, memoryBytes: number, signal?: AbortSignal): Promise<
   { footer: Footer; tables: EncodedTables; tokens: Int32Array | undefined } | undefined
 > {
   const { size } = await handle.stat();
@@ -81,7 +83,7 @@ async function readChecked(handle: FileHandle, key: string, signal?: AbortSignal
     runWeights: await next(runs).then(({ buffer, byteOffset, length }) => new Float32Array(buffer, byteOffset, length)),
   };
   if (!consistent(tables, report.tokens)) return undefined;
-  if (tokenBytes > IN_MEMORY) return { footer, tables, tokens: undefined };
+  if (tokenBytes > memoryBytes) return { footer, tables, tokens: undefined };
   const bytes = await readAt(handle, MAGIC.length, tokenBytes);
   return { footer, tables, tokens: new Int32Array(bytes.buffer, bytes.byteOffset, report.tokens) };
 }
@@ -120,6 +122,7 @@ async function readAt(handle: FileHandle, at: number, count: number): Promise<Bu
 export class SetWriter {
   readonly #key: string;
   readonly #folder: string | undefined;
+  readonly #memoryBytes: number;
   readonly #batches: EncodedBatch['tables'][] = [];
   #tokens: Int32Array[] | undefined = [];
   #tokenBytes = 0;
@@ -128,13 +131,14 @@ export class SetWriter {
   /** Why the set could not be cached, if so: a full or read-only disk never stops training. */
   cacheProblem: string | undefined;
 
-  private constructor(key: string, folder: string | undefined) {
+  private constructor(key: string, folder: string | undefined, memoryBytes: number) {
     this.#key = key;
+    this.#memoryBytes = memoryBytes;
     this.#folder = folder;
   }
 
-  static async open(key: string, folder: string | undefined): Promise<SetWriter> {
-    const writer = new SetWriter(key, folder);
+  static async open(key: string, folder: string | undefined, memoryBytes = IN_MEMORY_BYTES): Promise<SetWriter> {
+    const writer = new SetWriter(key, folder, memoryBytes);
     if (folder !== undefined) {
       await writer.#cache(async () => {
         await mkdir(folder, { recursive: true });
@@ -158,7 +162,7 @@ export class SetWriter {
     // Kept in memory until that is too much and the file holds them all.
     this.#tokens?.push(batch.tokens);
     await this.#cache(() => this.#write(bytesOf(batch.tokens)));
-    if (this.#tokenBytes > IN_MEMORY && this.#file !== undefined) this.#tokens = undefined;
+    if (this.#tokenBytes > this.#memoryBytes && this.#file !== undefined) this.#tokens = undefined;
   }
 
   async finish(): Promise<EncodedSet> {

@@ -1,6 +1,6 @@
 // A worker thread that encodes batches of records with its own tokenizer and template.
 import { parentPort, workerData } from 'node:worker_threads';
-import { EngineError, isEngineError } from '../errors.js';
+import { isEngineError, type EngineError } from '../errors.js';
 import type { DataRecord } from '../record.js';
 import { encodeBatch } from './encode-batch.js';
 import { makeEncoder, type EncoderSpec } from './encoder-spec.js';

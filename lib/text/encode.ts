@@ -63,7 +63,7 @@ export class RecordEncoder {
     const { maxLength = Infinity, tooLong = 'error' } = this.options;
     if (ids.length <= maxLength) return { outcome: 'kept', straddles, sequence: toSequence(record, ids, weights) };
     if (tooLong === 'error') {
-      throw dataError(placeOf(record), `expected at most ${maxLength} tokens, came ${ids.length}. Raise data.maxLength, or set data.tooLong to truncate or drop`);
+      throw dataError(placeOf(record), `expected at most ${maxLength} tokens, came ${ids.length}. Raise train.maxLength, or set data.tooLong to truncate or drop`);
     }
     const cut = weights.subarray(0, maxLength);
     if (tooLong === 'drop' || !cut.some((weight, i) => i > 0 && weight > 0)) return { outcome: 'too-long', straddles: false };

@@ -31,6 +31,7 @@ interface Marks {
 
 const PRIVATE_FIRST = 0xe000;
 const PRIVATE_LAST = 0xf8ff;
+const PRIVATE = /[\ue000-\uf8ff]/g;
 
 export class Follower {
   readonly text: string;
@@ -142,7 +143,8 @@ export class Follower {
 
   /** Characters that occur neither in the text nor in the template. */
   #privateCharacters(count: number): string[] | undefined {
-    const used = new Set(this.text + this.#template.source.text + JSON.stringify(this.#rendered));
+    const all = this.text + this.#template.source.text + JSON.stringify(this.#rendered);
+    const used = new Set(all.match(PRIVATE) ?? []);
     const free: string[] = [];
     for (let code = PRIVATE_FIRST; code <= PRIVATE_LAST && free.length < count; code++) {
       const char = String.fromCharCode(code);

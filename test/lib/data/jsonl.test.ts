@@ -1,5 +1,5 @@
 // JSON Lines and JSON arrays: splitting, offsets, resuming, and what broken files say.
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { createWriteStream } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { openSource, type RawRow, type SourcePosition } from '../../../lib/data/source.js';

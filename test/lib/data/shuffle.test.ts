@@ -1,5 +1,5 @@
 // The memoryless shuffle is a permutation, depends on seed and epoch, and mixes well.
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { permutation } from '../../../lib/data/shuffle.js';
 
 test('it is a permutation for every size, seed and epoch', () => {

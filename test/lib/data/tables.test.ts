@@ -1,5 +1,5 @@
 // CSV, TSV, Parquet and plain text: values, row numbers, resuming, damaged files.
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { copyFileSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { openSource, type RawRow, type SourcePosition } from '../../../lib/data/source.js';

@@ -1,5 +1,5 @@
 // Packing and collating: nothing lost, no budget exceeded, the same batches from the same cursor.
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { Sequence } from '../../../lib/batch.js';
 import { collate, scored } from '../../../lib/pack/collate.js';
 import { pack } from '../../../lib/pack/packer.js';

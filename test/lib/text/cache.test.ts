@@ -1,5 +1,5 @@
 // Whole data sets: workers and this thread give the same, caches are checked and rebuilt, aborts stop everything.
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { openDataset, type Dataset, type DatasetOptions } from '../../../lib/pack/dataset.js';
@@ -53,9 +53,9 @@ test('an abort stops workers with its reason', async () => {
 
 test('encoding here leaves the event loop free', async () => {
   let most = 0;
-  let done = false;
+  const state = { done: false };
   const watch = (async () => {
-    while (!done) {
+    while (!state.done) {
       const before = performance.now();
       await setImmediate();
       most = Math.max(most, performance.now() - before);
@@ -63,7 +63,7 @@ test('encoding here leaves the event loop free', async () => {
   })();
   let turns = 0;
   await openDataset(file, { ...base, onProgress: () => turns++ });
-  done = true;
+  state.done = true;
   await watch;
   // Many short turns; the time of one is left to quieter machines than this test runs on.
   expect(turns).toBeGreaterThan(20);
@@ -112,6 +112,22 @@ test('a damaged cache is rebuilt, never believed', async () => {
     expect(readFileSync(name).equals(bytes)).toBe(true);
   }
 }, 60_000);
+
+test('a set too large for memory is read from its cache file, also after the file is gone', async () => {
+  const cache = path.join(folder.path, 'filed');
+  const good = content(await openDataset(few, base));
+  const written = await openDataset(few, { ...base, cache, memoryBytes: 0 });
+  const read = await openDataset(few, { ...base, cache, memoryBytes: 0 });
+  expect([written.set.fromCache, read.set.fromCache]).toEqual([false, true]);
+  rmSync(cache, { recursive: true });
+  for (const { set } of [written, read]) {
+    expect(content({ set } as Dataset)).toEqual(good);
+    expect(set.get(7)).toEqual({ ...good[7], weights: good[7]?.weights });
+    set.close();
+    set.close();
+    expect(() => set.get(0)).toThrow();
+  }
+});
 
 test('a cache folder that cannot be written is a warning, not an error', async () => {
   const blocked = folder.write('blocked', 'a file where a folder should be');

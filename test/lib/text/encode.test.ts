@@ -1,5 +1,5 @@
 // Records become sequences: shifted labels, weights, end tokens, boundaries, long rows, and what is refused.
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { Sequence } from '../../../lib/batch.js';
 import type { DataRecord } from '../../../lib/record.js';
 import { ChatTemplate } from '../../../lib/text/chat-template.js';

@@ -1,7 +1,11 @@
 // What is learned of a conversation, for every style of template, and the rows that are refused.
+import path from 'node:path';
 import type { ChatMessage } from '../../../lib/record.js';
-import { ChatTemplate, specialTexts } from '../../../lib/text/chat-template.js';
+import { ChatTemplate, loadChatTemplate, specialTexts } from '../../../lib/text/chat-template.js';
+import { RecordEncoder } from '../../../lib/text/encode.js';
+import { explainText } from '../../../lib/text/explain.js';
 import { maskConversation, type TrainOn } from '../../../lib/text/mask.js';
+import { TextTokenizer } from '../../../lib/text/tokenizer.js';
 import { chatMessages, fixtureTemplate, golden, goldenTokenizer } from './fixture.js';
 
 const tokenizer = goldenTokenizer('byte-level');
@@ -119,13 +123,25 @@ test.each<[string, string, Record<string, unknown>[], TrainOn, RegExp]>([
   expect(error.message).toMatch(/rows\.jsonl, row 7/);
 });
 
+test('the embedded model: answers and their end token, where generation starts', async () => {
+  const own = await TextTokenizer.load(path.join(__dirname, '../../../models/pebble'));
+  const template = await loadChatTemplate(own);
+  if (template === undefined) throw new Error('models/pebble has no chat template');
+  const { sequence } = new RecordEncoder(own, template, { vocabulary: own.size }).encode({
+    file: 'x', row: 1, index: 0, kind: 'messages',
+    messages: [{ role: 'user', content: 'Hi' }, { role: 'assistant', content: 'Hello.' }, { role: 'user', content: 'Bye' }, { role: 'assistant', content: 'So long.' }],
+  });
+  const learnt = explainText(own, sequence as NonNullable<typeof sequence>).filter(([, weight]) => weight === 1).map(([part]) => part);
+  expect(learnt).toEqual([expect.stringMatching(/^Hello\.<\|?.+>$/), expect.stringMatching(/^So long\.<\|?.+>$/)]);
+});
+
 test('loop controls, broken templates and named templates that are missing are refused', () => {
   const make = (text: string) => () => new ChatTemplate({ file: 't.jinja', text }, {});
   expect(make('{% for m in messages %}{{ m }}{% if m.x %}{% continue %}{% endif %}{% endfor %}')).toThrow(/t\.jinja: expected a template without \{% continue %\}/);
   expect(make('{% for m in messages %}{% break %}{% endfor %}')).toThrow(/\{% break %\}/);
   expect(make('{% for m in messages %}')).toThrow(/cannot be parsed/);
   // Words in text and strings are no statements.
-  expect(make('{# break #}{{ "{% continue %}" }} break')()).toBeDefined;
+  expect(make('{# break #}{{ "{% continue %}" }} break')().render([])).toBe('{% continue %} break');
 });
 
 test('templates with Windows line ends render as with \\n', () => {

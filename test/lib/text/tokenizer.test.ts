@@ -1,5 +1,5 @@
 // Decoding in streams, ids that do not fit, special tokens of all kinds, and tokenizer files that are broken.
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { alignTokens } from '../../../lib/text/align.js';
