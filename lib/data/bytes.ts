@@ -53,8 +53,11 @@ export async function* readChunks(file: string, from = 0, options: ReadOptions =
 function markLength(file: string, bytes: Buffer): number {
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) return 3;
   if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
-    throw dataError({ file }, 'expected UTF-8, came UTF-16 (by its byte order mark). '
-      + `Convert it, for example: iconv -f UTF-16 -t UTF-8 ${file}`);
+    throw dataError(
+      { file },
+      'expected UTF-8, came UTF-16 (by its byte order mark). ' +
+        `Convert it, for example: iconv -f UTF-16 -t UTF-8 ${file}`,
+    );
   }
   return 0;
 }
@@ -62,12 +65,20 @@ function markLength(file: string, bytes: Buffer): number {
 function readError(file: string, error: unknown): Error {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'ERR_DATA') return error as Error;
-  if (code === 'ENOENT') return dataError({ file }, 'expected a data file, came nothing: it does not exist. Check the path', { cause: error });
-  if (code === 'EACCES') return dataError({ file }, 'the file may not be read. Check its permissions', { cause: error });
+  if (code === 'ENOENT')
+    return dataError({ file }, 'expected a data file, came nothing: it does not exist. Check the path', {
+      cause: error,
+    });
+  if (code === 'EACCES')
+    return dataError({ file }, 'the file may not be read. Check its permissions', { cause: error });
   if (typeof code === 'string' && code.startsWith('Z_')) {
-    return dataError({ file }, `expected a complete gzip file, came ${message}. Download or compress it again`, { cause: error });
+    return dataError({ file }, `expected a complete gzip file, came ${message}. Download or compress it again`, {
+      cause: error,
+    });
   }
-  return error instanceof Error && code === undefined ? error : dataError({ file }, `cannot be read: ${message}`, { cause: error });
+  return error instanceof Error && code === undefined
+    ? error
+    : dataError({ file }, `cannot be read: ${message}`, { cause: error });
 }
 
 /** Text of whole bytes; anything that is not UTF-8 is an error naming the row. */
@@ -99,7 +110,10 @@ export class Utf8Guard {
   }
 
   #fail(offset: number): never {
-    throw dataError({ file: this.#file }, `expected UTF-8 text, came bytes that are not, near byte ${offset}. Save the file as UTF-8`);
+    throw dataError(
+      { file: this.#file },
+      `expected UTF-8 text, came bytes that are not, near byte ${offset}. Save the file as UTF-8`,
+    );
   }
 }
 

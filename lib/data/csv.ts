@@ -1,4 +1,5 @@
-// Rows of a CSV or TSV file with a header line. Bytes go to the parser undecoded; offsets and lines are counted beside it.
+// Rows of a CSV or TSV file with a header line. Bytes go to the parser undecoded; offsets and lines are counted
+// beside it.
 import { parse, type CsvError, type Info } from 'csv-parse';
 import { dataError } from '../errors.js';
 import { readChunks, Utf8Guard, type Chunk } from './bytes.js';
@@ -15,7 +16,10 @@ interface ParsedRow {
 }
 
 async function* readTable(
-  file: string, from: FilePosition, options: ReadRowsOptions, delimiter: string,
+  file: string,
+  from: FilePosition,
+  options: ReadRowsOptions,
+  delimiter: string,
 ): AsyncGenerator<FileRow[]> {
   let header: readonly string[] | undefined;
   let batch: FileRow[] = [];
@@ -31,8 +35,11 @@ async function* readTable(
       continue;
     }
     if (record.length !== header.length) {
-      throw dataError({ file, row }, `expected ${header.length} columns (${header.join(', ')}), came ${record.length}. `
-        + 'Quote values that hold the delimiter, a quote or a line end: "like ""this"""');
+      throw dataError(
+        { file, row },
+        `expected ${header.length} columns (${header.join(', ')}), came ${record.length}. ` +
+          'Quote values that hold the delimiter, a quote or a line end: "like ""this"""',
+      );
     }
     batch.push({ value: toObject(header, record), row, after });
     if (batch.length === ROWS_PER_BATCH) {
@@ -44,11 +51,18 @@ async function* readTable(
 }
 
 async function* parseFile(
-  file: string, from: FilePosition, options: ReadRowsOptions, delimiter: string,
+  file: string,
+  from: FilePosition,
+  options: ReadRowsOptions,
+  delimiter: string,
 ): AsyncGenerator<{ record: readonly string[]; row: number; after: FilePosition }> {
   const lines = new LineCounter(from);
   const parser = parse({
-    delimiter, info: true, skip_empty_lines: true, relax_column_count: true, relax_quotes: delimiter === '\t',
+    delimiter,
+    info: true,
+    skip_empty_lines: true,
+    relax_column_count: true,
+    relax_quotes: delimiter === '\t',
     record_delimiter: ['\r\n', '\n', '\r'],
   });
   const guard = new Utf8Guard(file);
@@ -57,7 +71,8 @@ async function* parseFile(
   const queue: ParsedRow[] = [];
   let failure: CsvError | undefined;
   parser.on('readable', () => {
-    for (let row = parser.read() as ParsedRow | null; row !== null; row = parser.read() as ParsedRow | null) queue.push(row);
+    for (let row = parser.read() as ParsedRow | null; row !== null; row = parser.read() as ParsedRow | null)
+      queue.push(row);
   });
   const failed = new Promise<void>((resolve) => {
     parser.on('error', (error) => {
@@ -136,11 +151,17 @@ class LineCounter {
 function checkHeader(names: readonly string[], file: string, delimiter: string): readonly string[] {
   const twice = names.find((name, at) => names.indexOf(name) !== at);
   if (twice !== undefined) {
-    throw dataError({ file, row: 1 }, `expected a header with different column names, came "${twice}" twice. Rename one`);
+    throw dataError(
+      { file, row: 1 },
+      `expected a header with different column names, came "${twice}" twice. Rename one`,
+    );
   }
   if (names.length === 1 && /[;\t,|]/.test(names[0] as string)) {
-    throw dataError({ file, row: 1 }, `expected columns separated by ${delimiter === '\t' ? 'tabs' : 'commas'}, came one column `
-      + `"${names[0]}". Name the file .csv for commas or .tsv for tabs, and convert other delimiters`);
+    throw dataError(
+      { file, row: 1 },
+      `expected columns separated by ${delimiter === '\t' ? 'tabs' : 'commas'}, came one column ` +
+        `"${names[0]}". Name the file .csv for commas or .tsv for tabs, and convert other delimiters`,
+    );
   }
   return names;
 }
@@ -156,8 +177,9 @@ function toObject(header: readonly string[], record: readonly string[]): Readonl
 }
 
 function csvError(file: string, row: number, error: CsvError): Error {
-  const advice = error.code === 'CSV_QUOTE_NOT_CLOSED'
-    ? 'A quote that starts here is never closed: close it, or double it inside a quoted value'
-    : 'Inside a quoted value write each quote twice, and quote the whole value';
+  const advice =
+    error.code === 'CSV_QUOTE_NOT_CLOSED'
+      ? 'A quote that starts here is never closed: close it, or double it inside a quoted value'
+      : 'Inside a quoted value write each quote twice, and quote the whole value';
   return dataError({ file, row }, `expected a well-formed record, came: ${error.message}. ${advice}`, { cause: error });
 }

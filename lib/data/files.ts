@@ -10,11 +10,17 @@ import { readText } from './text-file.js';
 import type { RowReader } from './row.js';
 
 const READERS: Readonly<Record<string, RowReader>> = {
-  '.jsonl': readJsonl, '.ndjson': readJsonl, '.jsonlines': readJsonl,
+  '.jsonl': readJsonl,
+  '.ndjson': readJsonl,
+  '.jsonlines': readJsonl,
   '.json': readJsonArray,
-  '.csv': readCsv, '.tsv': readTsv, '.tab': readTsv,
+  '.csv': readCsv,
+  '.tsv': readTsv,
+  '.tab': readTsv,
   '.parquet': readParquet,
-  '.txt': readText, '.text': readText, '.md': readText,
+  '.txt': readText,
+  '.text': readText,
+  '.md': readText,
 };
 
 const COMPRESSED = new Set([readJsonl, readJsonArray, readCsv, readTsv, readText]);
@@ -41,23 +47,36 @@ export async function expandFiles(names: string | readonly string[], base = proc
       found.add(full);
     } else {
       const files = kind?.isDirectory() ? await walk(full) : hasMagic(name) ? await matchGlob(full) : undefined;
-      if (files === undefined) throw dataError({ file: full }, 'expected a file, a folder or a pattern, came nothing: it does not exist. Check the path');
+      if (files === undefined)
+        throw dataError(
+          { file: full },
+          'expected a file, a folder or a pattern, came nothing: it does not exist. Check the path',
+        );
       const usable = files.filter((file) => readerFor(file) !== undefined);
       if (usable.length === 0) {
-        throw dataError({ file: full }, `expected at least one data file (${Object.keys(READERS).join(', ')}), came `
-          + (files.length === 0 ? 'none' : `${files.length} of other kinds, such as ${path.basename(files[0] as string)}`)
-          + '. Check the path or the endings');
+        throw dataError(
+          { file: full },
+          `expected at least one data file (${Object.keys(READERS).join(', ')}), came ` +
+            (files.length === 0
+              ? 'none'
+              : `${files.length} of other kinds, such as ${path.basename(files[0] as string)}`) +
+            '. Check the path or the endings',
+        );
       }
       for (const file of usable) found.add(file);
     }
   }
-  if (found.size === 0) throw dataError({}, 'expected at least one data file, came an empty list. Name a file, folder or pattern');
+  if (found.size === 0)
+    throw dataError({}, 'expected at least one data file, came an empty list. Name a file, folder or pattern');
   return [...found];
 }
 
 function unknownKind(file: string): Error {
-  return dataError({ file }, `expected a data file (${Object.keys(READERS).join(', ')}; .gz of the text kinds), came `
-    + `"${path.extname(file) || path.basename(file)}". Rename or convert it`);
+  return dataError(
+    { file },
+    `expected a data file (${Object.keys(READERS).join(', ')}; .gz of the text kinds), came ` +
+      `"${path.extname(file) || path.basename(file)}". Rename or convert it`,
+  );
 }
 
 async function walk(folder: string): Promise<string[]> {
@@ -99,7 +118,10 @@ export function globToRegExp(pattern: string): RegExp {
     else if (char === '?') source += '[^/]';
     else if (char === '[' && pattern.indexOf(']', at + 2) !== -1) {
       const close = pattern.indexOf(']', at + 2);
-      const inside = pattern.slice(at + 1, close).replace(/\\/g, '\\\\').replace(/^!/, '^');
+      const inside = pattern
+        .slice(at + 1, close)
+        .replace(/\\/g, '\\\\')
+        .replace(/^!/, '^');
       source += `[${inside}]`;
       at = close;
     } else if (char === '{') {

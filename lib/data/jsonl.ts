@@ -26,16 +26,24 @@ export function parseRow(text: string, file: string, row: number): Readonly<Reco
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw dataError({ file, row }, `expected one JSON object, came ${excerpt(text)} (${(error as Error).message}). ${advice(text, row)}`,
-      { cause: error });
+    throw dataError(
+      { file, row },
+      `expected one JSON object, came ${excerpt(text)} (${(error as Error).message}). ${advice(text, row)}`,
+      { cause: error },
+    );
   }
   return asRow(value, file, row);
 }
 
 export function asRow(value: unknown, file: string, row: number): Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw dataError({ file, row }, `expected a JSON object such as {"text": "…"}, came ${describe(value)}. `
-      + (Array.isArray(value) && row === 1 ? 'If the file is one JSON array, name it .json' : 'Wrap each row in an object'));
+    throw dataError(
+      { file, row },
+      `expected a JSON object such as {"text": "…"}, came ${describe(value)}. ` +
+        (Array.isArray(value) && row === 1
+          ? 'If the file is one JSON array, name it .json'
+          : 'Wrap each row in an object'),
+    );
   }
   return value as Readonly<Record<string, unknown>>;
 }
@@ -47,7 +55,8 @@ function excerpt(text: string): string {
 
 function advice(text: string, row: number): string {
   const start = text.trim();
-  if (row === 1 && start.startsWith('[')) return 'The file looks like a JSON array: name it .json, or put one object in each line';
+  if (row === 1 && start.startsWith('['))
+    return 'The file looks like a JSON array: name it .json, or put one object in each line';
   if (row === 1 && start === '{') return 'The file looks like indented JSON: put each object in one line';
   return 'Correct or remove the line';
 }

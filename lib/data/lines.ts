@@ -22,7 +22,9 @@ const LONGEST_LINE = 256 * 1024 * 1024;
 
 /** Lines in batches, one batch for each chunk of the file. A last line without an end counts. */
 export async function* readLines(
-  file: string, from: LineStart = { offset: 0, row: 0 }, options: ReadOptions = {},
+  file: string,
+  from: LineStart = { offset: 0, row: 0 },
+  options: ReadOptions = {},
 ): AsyncGenerator<Line[]> {
   let number = from.row;
   let open: Buffer[] = [];
@@ -46,8 +48,11 @@ export async function* readLines(
       open.push(bytes.subarray(begin));
       openBytes += bytes.length - begin;
       if (openBytes > LONGEST_LINE) {
-        throw dataError({ file, row: number + 1 }, `expected one row in this line, came more than ${LONGEST_LINE >> 20} MB without `
-          + 'a line end. Put one row in each line');
+        throw dataError(
+          { file, row: number + 1 },
+          `expected one row in this line, came more than ${LONGEST_LINE >> 20} MB without ` +
+            'a line end. Put one row in each line',
+        );
       }
     }
     end = offset + bytes.length;

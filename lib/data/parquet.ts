@@ -22,16 +22,19 @@ export const readParquet: RowReader = async function* (file, from, options) {
       if (rowStart >= rowEnd) continue;
       options.signal?.throwIfAborted();
       const objects = await guard(file, () =>
-        parquetReadObjects({ file: buffer, metadata, compressors, rowStart, rowEnd, rowFormat: 'object' }));
+        parquetReadObjects({ file: buffer, metadata, compressors, rowStart, rowEnd, rowFormat: 'object' }),
+      );
       if (objects.length !== rowEnd - rowStart) {
         throw damaged(file, `${objects.length} rows where the footer says ${rowEnd - rowStart}`);
       }
       for (let at = 0; at < objects.length; at += ROWS_PER_BATCH) {
         options.signal?.throwIfAborted();
-        yield await guard(file, () => objects.slice(at, at + ROWS_PER_BATCH).map((object, i): FileRow => {
-          const row = rowStart + at + i + 1;
-          return { value: plain(object) as Record<string, unknown>, row, after: { offset: row, row } };
-        }));
+        yield await guard(file, () =>
+          objects.slice(at, at + ROWS_PER_BATCH).map((object, i): FileRow => {
+            const row = rowStart + at + i + 1;
+            return { value: plain(object) as Record<string, unknown>, row, after: { offset: row, row } };
+          }),
+        );
       }
     }
   } finally {
@@ -53,7 +56,8 @@ async function checkedBuffer(file: string, handle: FileHandle): Promise<AsyncBuf
   const { size } = await handle.stat();
   const slice = async (start: number, end = size): Promise<ArrayBuffer> => {
     const length = end - start;
-    if (start < 0 || length < 0 || end > size) throw new RangeError(`bytes ${start} to ${end} lie outside the file of ${size}`);
+    if (start < 0 || length < 0 || end > size)
+      throw new RangeError(`bytes ${start} to ${end} lie outside the file of ${size}`);
     const bytes = new Uint8Array(length);
     let done = 0;
     while (done < length) {
@@ -65,13 +69,17 @@ async function checkedBuffer(file: string, handle: FileHandle): Promise<AsyncBuf
   };
   const magic = async (at: number) => Buffer.from(await slice(at, at + 4)).toString('latin1');
   if (size < 12 || (await magic(0)) !== 'PAR1') {
-    throw dataError({ file }, 'expected a Parquet file (it starts and ends with "PAR1"), came something else. '
-      + 'Check the name, or download it again');
+    throw dataError(
+      { file },
+      'expected a Parquet file (it starts and ends with "PAR1"), came something else. ' +
+        'Check the name, or download it again',
+    );
   }
   if ((await magic(size - 4)) !== 'PAR1') throw damaged(file, 'no "PAR1" at the end: it is cut off');
   const footer = Buffer.from(await slice(size - 8, size - 4)).readUInt32LE(0);
   if (footer > size - 12) throw damaged(file, `a footer of ${footer} bytes in a file of ${size}`);
-  // hyparquet asks `instanceof Promise`; an async function's promise may be of another realm (in jest), this one is not.
+  // hyparquet asks `instanceof Promise`; an async function's promise may be of another realm (in jest), this one is
+  // not.
   return { byteLength: size, slice: (start, end) => Promise.resolve(slice(start, end)) };
 }
 
@@ -84,11 +92,17 @@ async function guard<T>(file: string, read: () => T | Promise<T>): Promise<T> {
 }
 
 function damaged(file: string, came: string, cause?: unknown): Error {
-  return dataError({ file }, `expected a complete Parquet file, came ${came}. Copy or download it again`,
-    cause === undefined ? undefined : { cause });
+  return dataError(
+    { file },
+    `expected a complete Parquet file, came ${came}. Copy or download it again`,
+    cause === undefined ? undefined : { cause },
+  );
 }
 
-/** Parquet's own types as JSON has them: 64-bit integers become numbers where exact and text where not, dates ISO text. */
+/**
+ * Parquet's own types as JSON has them: 64-bit integers become numbers where exact and text where not, dates ISO
+ * text.
+ */
 function plain(value: unknown): unknown {
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
   if (value === null || typeof value !== 'object') return value;

@@ -60,6 +60,9 @@ export async function openRecords(source: Source, options: RecordOptions = {}): 
   for await (const batch of source.batches()) {
     return new Records(source, detect(batch[0] as RawRow, names, wanted), names, wanted === undefined);
   }
-  throw dataError({ file: source.files[0] as string }, 'expected at least one row, came none. '
-    + (source.files.length > 1 ? `All ${source.files.length} files are empty` : 'The file is empty'));
+  throw dataError(
+    { file: source.files[0] as string },
+    'expected at least one row, came none. ' +
+      (source.files.length > 1 ? `All ${source.files.length} files are empty` : 'The file is empty'),
+  );
 }

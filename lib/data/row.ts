@@ -1,7 +1,10 @@
 // A raw row: what every file reader yields, with the position from which reading can go on after it.
 import type { ReadOptions } from './bytes.js';
 
-/** A place between two rows of one file. `offset` is bytes, or rows for Parquet; `row` counts lines or elements before it. */
+/**
+ * A place between two rows of one file. `offset` is bytes, or rows for Parquet; `row` counts lines or elements
+ * before it.
+ */
 export interface FilePosition {
   readonly offset: number;
   readonly row: number;

@@ -10,11 +10,14 @@ const { imul, floor } = Math;
 export type Permutation = (index: number) => number;
 
 export function permutation(count: number, seed: number, epoch = 0): Permutation {
-  if (!Number.isSafeInteger(count) || count < 0 || count > 2 ** 48) throw new RangeError(`count: expected an integer up to 2^48, came ${count}`);
+  if (!Number.isSafeInteger(count) || count < 0 || count > 2 ** 48)
+    throw new RangeError(`count: expected an integer up to 2^48, came ${count}`);
   let half = 1;
   while (2 ** (2 * half) < count) half++;
   const size = 2 ** half;
-  const keys = Array.from({ length: ROUNDS }, (_, round) => mix(mix(mix(seed >>> 0, seed / 2 ** 32), epoch), round + 1));
+  const keys = Array.from({ length: ROUNDS }, (_, round) =>
+    mix(mix(mix(seed >>> 0, seed / 2 ** 32), epoch), round + 1),
+  );
   return (index) => {
     if (!(index >= 0 && index < count)) throw new RangeError(`index: expected 0 to ${count - 1}, came ${index}`);
     let value = index;

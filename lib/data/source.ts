@@ -44,7 +44,11 @@ export class Source implements AsyncIterable<RawRow> {
       const options = signal === undefined ? this.#options : { ...this.#options, signal };
       for await (const rows of reader(file, start, options)) {
         yield rows.map(({ value, row, after }) => ({
-          value, file, row, index, after: { file: number, at: after, index: ++index },
+          value,
+          file,
+          row,
+          index,
+          after: { file: number, at: after, index: ++index },
         }));
       }
     }
@@ -62,7 +66,8 @@ export class Source implements AsyncIterable<RawRow> {
 
 /** Expands the names (files, folders, globs) and opens nothing yet. */
 export async function openSource(
-  names: string | readonly string[], options: ReadRowsOptions & { readonly base?: string } = {},
+  names: string | readonly string[],
+  options: ReadRowsOptions & { readonly base?: string } = {},
 ): Promise<Source> {
   const { base, ...rest } = options;
   return new Source(await expandFiles(names, base), rest);

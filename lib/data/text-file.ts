@@ -12,8 +12,11 @@ export const readText: RowReader = async function* (file, from, options) {
   const split = options.textSplit ?? 'file';
   const { size } = await stat(file).catch(() => ({ size: 0 }));
   if (split === 'file' && size > LONGEST_DOCUMENT) {
-    throw dataError({ file }, `expected a document of at most ${LONGEST_DOCUMENT >> 20} MB, came ${size >> 20} MB. `
-      + 'Split it, or read it by paragraphs (data.textSplit: paragraph)');
+    throw dataError(
+      { file },
+      `expected a document of at most ${LONGEST_DOCUMENT >> 20} MB, came ${size >> 20} MB. ` +
+        'Split it, or read it by paragraphs (data.textSplit: paragraph)',
+    );
   }
   let open: string[] = [];
   let first = 0;

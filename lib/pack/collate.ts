@@ -21,7 +21,9 @@ export function collate(items: readonly Placed[], options: CollateOptions = {}):
   const positions = new Int32Array(rows);
   const seqBegin = new Int32Array(sorted.length + 1);
   const segments: { begin: number; end: number; slot: number }[] = [];
-  const weights = sorted.some(({ sequence }) => sequence.weights?.some((weight) => weight !== 1)) ? new Float32Array(rows).fill(1) : undefined;
+  const weights = sorted.some(({ sequence }) => sequence.weights?.some((weight) => weight !== 1))
+    ? new Float32Array(rows).fill(1)
+    : undefined;
   let at = 0;
   sorted.forEach((item, q) => {
     const { sequence, slot } = item;
@@ -38,7 +40,11 @@ export function collate(items: readonly Placed[], options: CollateOptions = {}):
   });
   seqBegin[sorted.length] = rows;
   return {
-    tokens, labels, positions, seqBegin, segments: segments satisfies readonly Segment[],
+    tokens,
+    labels,
+    positions,
+    seqBegin,
+    segments: segments satisfies readonly Segment[],
     ...(weights === undefined ? {} : { weights }),
     ...(options.neftuneAlpha ? { neftuneAlpha: options.neftuneAlpha } : {}),
     ...(options.labelSmoothing ? { labelSmoothing: options.labelSmoothing } : {}),

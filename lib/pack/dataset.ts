@@ -53,10 +53,19 @@ export async function openDataset(names: string | readonly string[], options: Da
     ...(options.format === undefined ? {} : { format: options.format }),
     ...(options.fields === undefined ? {} : { fields: options.fields }),
   });
-  const key = createHash('sha256').update(JSON.stringify([
-    2, encoderHash(encoder), await fingerprintFiles(source.files, signal), records.detection.format, options.fields ?? null, options.textSplit ?? null,
-    source.files.map((file) => file.slice(file.lastIndexOf('.'))),
-  ])).digest('hex');
+  const key = createHash('sha256')
+    .update(
+      JSON.stringify([
+        2,
+        encoderHash(encoder),
+        await fingerprintFiles(source.files, signal),
+        records.detection.format,
+        options.fields ?? null,
+        options.textSplit ?? null,
+        source.files.map((file) => file.slice(file.lastIndexOf('.'))),
+      ]),
+    )
+    .digest('hex');
   const folder = options.cache === false ? undefined : (options.cache ?? defaultCacheFolder());
   const cached = folder === undefined ? undefined : await readCache(folder, key, signal, options.memoryBytes);
   const warnings: string[] = [];
@@ -76,20 +85,36 @@ export async function openDataset(names: string | readonly string[], options: Da
       await writer.abandon();
       throw error;
     }
-    if (writer.cacheProblem !== undefined) warnings.push(`The encoded data could not be cached in ${folder}: ${writer.cacheProblem}. It will be encoded again next time.`);
+    if (writer.cacheProblem !== undefined)
+      warnings.push(
+        `The encoded data could not be cached in ${folder}: ${writer.cacheProblem}. It will be encoded again next ` +
+          'time.',
+      );
   }
   const { report } = set;
   if (report.kept === 0) {
-    throw dataError({ file: source.files[0] as string }, `expected at least one row to learn, came none of ${report.rows}: ${report.tooLong} too long, ${report.weightless} with weight 0. `
-      + 'Raise train.maxLength, or check the weights');
+    throw dataError(
+      { file: source.files[0] as string },
+      `expected at least one row to learn, came none of ${report.rows}: ${report.tooLong} too long, ` +
+        `${report.weightless} with weight 0. ` +
+        'Raise train.maxLength, or check the weights',
+    );
   }
-  return { set, files: source.files, detection: records.detection, report, warnings: [...warnings, ...warningsOf(report)] };
+  return {
+    set,
+    files: source.files,
+    detection: records.detection,
+    report,
+    warnings: [...warnings, ...warningsOf(report)],
+  };
 }
 
 function encodeOptions({ trainOn, useTemplate, maxLength, tooLong, vocabulary }: DatasetOptions): EncodeOptions {
   return {
-    ...(trainOn === undefined ? {} : { trainOn }), ...(useTemplate === undefined ? {} : { useTemplate }),
-    ...(maxLength === undefined ? {} : { maxLength }), ...(tooLong === undefined ? {} : { tooLong }),
+    ...(trainOn === undefined ? {} : { trainOn }),
+    ...(useTemplate === undefined ? {} : { useTemplate }),
+    ...(maxLength === undefined ? {} : { maxLength }),
+    ...(tooLong === undefined ? {} : { tooLong }),
     ...(vocabulary === undefined ? {} : { vocabulary }),
   };
 }
@@ -97,10 +122,17 @@ function encodeOptions({ trainOn, useTemplate, maxLength, tooLong, vocabulary }:
 function warningsOf({ rows, truncated, tooLong, weightless, straddling }: EncodeReport): string[] {
   const of = (count: number) => `${count} of ${rows} rows`;
   return [
-    ...(truncated > 0 ? [`${of(truncated)} are longer than train.maxLength and were truncated: their end token is not learned.`] : []),
+    ...(truncated > 0
+      ? [`${of(truncated)} are longer than train.maxLength and were truncated: their end token is not learned.`]
+      : []),
     ...(tooLong > 0 ? [`${of(tooLong)} are longer than train.maxLength and were left out.`] : []),
     ...(weightless > 0 ? [`${of(weightless)} have weight 0 and were left out.`] : []),
-    ...(straddling > 0 ? [`In ${of(straddling)} one token holds the end of the prompt and the start of the answer; generation will split the text there. `
-      + 'End prompts without a space, and start completions with one.'] : []),
+    ...(straddling > 0
+      ? [
+          `In ${of(straddling)} one token holds the end of the prompt and the start of the answer; generation ` +
+            'will split the text there. ' +
+            'End prompts without a space, and start completions with one.',
+        ]
+      : []),
   ];
 }

@@ -19,7 +19,11 @@ export type Bin = readonly number[];
  * Packs items, given in `order`, into bins. No item is lost, none is split, none put twice, and no bin holds more
  * than the budget; every length must be at most the budget. A pure function of its arguments.
  */
-export function* pack(order: Iterable<number>, lengthOf: (item: number) => number, options: PackOptions): Generator<Bin> {
+export function* pack(
+  order: Iterable<number>,
+  lengthOf: (item: number) => number,
+  options: PackOptions,
+): Generator<Bin> {
   const { budget, mode = 'best-fit', window = 4096, seed = 0 } = options;
   if (mode === 'sequential') {
     yield* packSequential(order, lengthOf, budget);
@@ -53,9 +57,16 @@ function* packSequential(order: Iterable<number>, lengthOf: (item: number) => nu
 }
 
 /** Longest first, each into the fullest bin that has room; then the bins in a seeded order, long ones not first. */
-function* packWindow(items: readonly number[], lengthOf: (item: number) => number, budget: number, seed: number): Generator<Bin> {
+function* packWindow(
+  items: readonly number[],
+  lengthOf: (item: number) => number,
+  budget: number,
+  seed: number,
+): Generator<Bin> {
   const lengths = items.map((item) => checked(item, lengthOf, budget));
-  const byLength = items.map((_, place) => place).sort((a, b) => (lengths[b] as number) - (lengths[a] as number) || a - b);
+  const byLength = items
+    .map((_, place) => place)
+    .sort((a, b) => (lengths[b] as number) - (lengths[a] as number) || a - b);
   const bins: number[][] = [];
   const room = new RoomIndex(budget);
   for (const place of byLength) {

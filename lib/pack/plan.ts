@@ -30,7 +30,10 @@ export interface PlanOptions {
   readonly shuffle?: boolean;
   readonly mode?: PackOptions['mode'];
   readonly window?: number;
-  /** Sequences longer than a batch: refused, or cut into pieces that each fill one (no label is lost). Default 'error'. */
+  /**
+   * Sequences longer than a batch: refused, or cut into pieces that each fill one (no label is lost). Default
+   * 'error'.
+   */
   readonly overlong?: 'error' | 'split';
   /** Which adapter learns from a sequence. Default: slot 0 for all. */
   readonly slotOf?: (index: number) => AdapterSlot;
@@ -83,7 +86,11 @@ export class BatchPlan {
     if (!Number.isInteger(options.batchTokens) || options.batchTokens < 1) {
       throw new RangeError(`batchTokens: expected a positive integer, came ${options.batchTokens}`);
     }
-    if (set.length === 0) throw dataError({}, 'expected at least one sequence to train on, came none. Check the data, and how long rows are treated');
+    if (set.length === 0)
+      throw dataError(
+        {},
+        'expected at least one sequence to train on, came none. Check the data, and how long rows are treated',
+      );
     this.#set = set;
     this.options = options;
     [this.#pieces, this.#split] = cut(set, options);
@@ -92,12 +99,19 @@ export class BatchPlan {
   /** What packing does in an epoch; the same for every epoch when nothing is shuffled. */
   report(epoch = 0): PackReport {
     const bins = this.#bins(epoch);
-    let sequences = 0, tokens = 0;
+    let sequences = 0,
+      tokens = 0;
     for (const bin of bins) {
       sequences += bin.length;
       for (const item of bin) tokens += this.#lengthOf(item);
     }
-    return { batches: bins.length, sequences, tokens, waste: 1 - tokens / (bins.length * this.options.batchTokens), split: this.#split };
+    return {
+      batches: bins.length,
+      sequences,
+      tokens,
+      waste: 1 - tokens / (bins.length * this.options.batchTokens),
+      split: this.#split,
+    };
   }
 
   /** Packs an epoch (one pass over the lengths) and gives random access to its batches. */
@@ -105,7 +119,8 @@ export class BatchPlan {
     const bins = this.#bins(epoch);
     const at = (index: number): Bin => {
       const bin = bins[index];
-      if (bin === undefined) throw new RangeError(`index: expected a batch from 0 to ${bins.length - 1}, came ${index}`);
+      if (bin === undefined)
+        throw new RangeError(`index: expected a batch from 0 to ${bins.length - 1}, came ${index}`);
       return bin;
     };
     return {
@@ -123,10 +138,15 @@ export class BatchPlan {
     for (let epoch = from.epoch; epoch < epochs; epoch++) {
       const packed = this.epoch(epoch);
       const first = epoch === from.epoch ? from.index : 0;
-      if (first > packed.count) throw new RangeError(`cursor: epoch ${epoch} has ${packed.count} batches, came index ${first}; the data or the seed has changed`);
+      if (first > packed.count)
+        throw new RangeError(
+          `cursor: epoch ${epoch} has ${packed.count} batches, came index ${first}; the data or the seed has changed`,
+        );
       for (let index = first; index < packed.count; index++) {
         yield {
-          batch: packed.batch(index), sequences: packed.sequences(index), cursor: { epoch, index },
+          batch: packed.batch(index),
+          sequences: packed.sequences(index),
+          cursor: { epoch, index },
           after: index + 1 < packed.count ? { epoch, index: index + 1 } : { epoch: epoch + 1, index: 0 },
         };
       }
@@ -142,9 +162,14 @@ export class BatchPlan {
     const items = function* () {
       for (let i = 0; i < count; i++) yield order === undefined ? i : order(i);
     };
-    const bins = [...pack(items(), (item) => this.#lengthOf(item), {
-      budget: batchTokens, seed: mix(seed >>> 0, key), ...(mode === undefined ? {} : { mode }), ...(window === undefined ? {} : { window }),
-    })];
+    const bins = [
+      ...pack(items(), (item) => this.#lengthOf(item), {
+        budget: batchTokens,
+        seed: mix(seed >>> 0, key),
+        ...(mode === undefined ? {} : { mode }),
+        ...(window === undefined ? {} : { window }),
+      }),
+    ];
     this.#packed = { epoch: key, bins };
     return bins;
   }
@@ -156,27 +181,38 @@ export class BatchPlan {
 
   /** Sequences of a bin, sorted by slot as in the batch. */
   #placed(bin: Bin): { index: number; slot: AdapterSlot; readonly sequence: Sequence }[] {
-    return bin.map((item) => {
-      const piece = this.#pieces?.[item] ?? { index: item, begin: 0, end: Infinity };
-      const set = this.#set;
-      return {
-        index: piece.index, slot: this.options.slotOf?.(piece.index) ?? 0,
-        get sequence() {
-          return slice(set.get(piece.index), piece);
-        },
-      };
-    }).sort((a, b) => a.slot - b.slot);
+    return bin
+      .map((item) => {
+        const piece = this.#pieces?.[item] ?? { index: item, begin: 0, end: Infinity };
+        const set = this.#set;
+        return {
+          index: piece.index,
+          slot: this.options.slotOf?.(piece.index) ?? 0,
+          get sequence() {
+            return slice(set.get(piece.index), piece);
+          },
+        };
+      })
+      .sort((a, b) => a.slot - b.slot);
   }
 }
 
-function cut(set: SequenceSet, { batchTokens, overlong = 'error' }: PlanOptions): [readonly Piece[] | undefined, number] {
+function cut(
+  set: SequenceSet,
+  { batchTokens, overlong = 'error' }: PlanOptions,
+): [readonly Piece[] | undefined, number] {
   let long = 0;
   for (let i = 0; i < set.length; i++) {
     if (set.lengthOf(i) <= batchTokens) continue;
     if (overlong === 'error') {
       const { row } = set.get(i);
-      throw dataError({ row: row + 1 }, `expected rows of at most ${batchTokens} tokens, one batch, came ${set.lengthOf(i)} (row counted over the whole data set). `
-        + 'Raise train.batchTokens, set train.maxLength and data.tooLong, or split long documents (data.overlong: split)');
+      throw dataError(
+        { row: row + 1 },
+        `expected rows of at most ${batchTokens} tokens, one batch, came ${set.lengthOf(i)} (row counted over the ` +
+          'whole data set). ' +
+          'Raise train.batchTokens, set train.maxLength and data.tooLong, or split long documents (data.overlong: ' +
+          'split)',
+      );
     }
     long++;
   }
@@ -184,7 +220,8 @@ function cut(set: SequenceSet, { batchTokens, overlong = 'error' }: PlanOptions)
   const pieces: Piece[] = [];
   for (let index = 0; index < set.length; index++) {
     const length = set.lengthOf(index);
-    for (let begin = 0; begin < length; begin += batchTokens) pieces.push({ index, begin, end: Math.min(length, begin + batchTokens) });
+    for (let begin = 0; begin < length; begin += batchTokens)
+      pieces.push({ index, begin, end: Math.min(length, begin + batchTokens) });
   }
   return [pieces, long];
 }
@@ -194,7 +231,9 @@ function slice(sequence: Sequence, { begin, end }: Piece): Sequence {
   if (begin === 0 && end >= sequence.tokens.length) return sequence;
   const { tokens, labels, weights, row } = sequence;
   return {
-    row, tokens: tokens.subarray(begin, end), labels: labels.subarray(begin, end),
+    row,
+    tokens: tokens.subarray(begin, end),
+    labels: labels.subarray(begin, end),
     ...(weights === undefined ? {} : { weights: weights.subarray(begin, end) }),
   };
 }

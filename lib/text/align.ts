@@ -17,7 +17,10 @@ export function alignTokens(text: string, ids: ArrayLike<number>, surface: Token
     if (normal === undefined) continue;
     const spans = walk(normal.text, ids, surface);
     if (spans === undefined) continue;
-    return { begin: spans.begin.map((at) => normal.begin[at] as number), end: spans.end.map((at) => normal.end[at] as number) };
+    return {
+      begin: spans.begin.map((at) => normal.begin[at] as number),
+      end: spans.end.map((at) => normal.end[at] as number),
+    };
   }
   return undefined;
 }
@@ -38,7 +41,8 @@ function walk(text: string, ids: ArrayLike<number>, surface: TokenSurface): Toke
     let from = at;
     let size = matchAt(bytes, from, token);
     // An added token may swallow the white space around it (lstrip, rstrip): those bytes belong to no token.
-    for (let skip = spaceAt(from); size === -1 && skip > 0; skip = spaceAt(from)) size = matchAt(bytes, (from += skip), token);
+    for (let skip = spaceAt(from); size === -1 && skip > 0; skip = spaceAt(from))
+      size = matchAt(bytes, (from += skip), token);
     if (size === -1) return undefined;
     at = from + size;
     begin[i] = chars === undefined ? from : (chars[from] as number);
@@ -48,7 +52,10 @@ function walk(text: string, ids: ArrayLike<number>, surface: TokenSurface): Toke
   return at === bytes.length ? { begin, end } : undefined;
 }
 
-/** Bytes of the text that the token covers at `at`, or -1. A space that the tokenizer put before a word is not there. */
+/**
+ * Bytes of the text that the token covers at `at`, or -1. A space that the tokenizer put before a word is not
+ * there.
+ */
 function matchAt(bytes: Buffer, at: number, token: Buffer): number {
   if (equalAt(bytes, at, token, 0)) return token.length;
   if (token[0] === 32 && equalAt(bytes, at, token, 1)) return token.length - 1;

@@ -52,9 +52,13 @@ export class ChatTemplate {
     this.#plain = this.#parse(this.source.text);
     const control = findLoopControl(this.#plain);
     if (control !== undefined) {
-      throw dataError({ file: source.file }, `expected a template without {% ${control} %}, came one that uses it. The Jinja engine used here drops `
-        + 'the text that a turn of the loop has already produced, so messages would be lost silently. Rewrite the loop with {% if %}, '
-        + 'and pass the result as data.chatTemplate');
+      throw dataError(
+        { file: source.file },
+        `expected a template without {% ${control} %}, came one that uses it. The Jinja engine used here drops ` +
+          'the text that a turn of the loop has already produced, so messages would be lost silently. Rewrite the ' +
+          'loop with {% if %}, ' +
+          'and pass the result as data.chatTemplate',
+      );
     }
   }
 
@@ -72,12 +76,27 @@ export class ChatTemplate {
     return this.#run(parsed, messages, options);
   }
 
+  /** The line that an engine's message is about, where it names a filter, a test or a statement; else nothing. */
+  locate(message: string): string {
+    const name = /(?:filter|test|statement type): (\w+)$|filter "(\w+)"/.exec(message);
+    const word = name?.[1] ?? name?.[2];
+    if (word === undefined) return '';
+    const lines = this.source.text.split('\n');
+    const at = lines.findIndex((line) => new RegExp(`\\b${word}\\b`).test(line));
+    return at === -1 ? '' : ` (line ${at + 1}: ${(lines[at] as string).trim().slice(0, 80)})`;
+  }
+
   #parse(text: string): Parsed {
     try {
       return parse(tokenize(text, { lstrip_blocks: true, trim_blocks: true }));
     } catch (error) {
-      throw dataError({ file: this.source.file }, `expected a Jinja chat template, came one that cannot be parsed: ${(error as Error).message}. `
-        + 'Correct it, or pass another as data.chatTemplate', { cause: error });
+      throw dataError(
+        { file: this.source.file },
+        'expected a Jinja chat template, came one that cannot be parsed: ' +
+          `${(error as Error).message}${this.locate((error as Error).message)}. ` +
+          'Correct it, or pass another as data.chatTemplate',
+        { cause: error },
+      );
     }
   }
 
@@ -90,8 +109,15 @@ export class ChatTemplate {
       documents: null,
       ...this.settings.variables,
       messages,
-      true: true, True: true, false: false, False: false, none: null, None: null,
-      raise_exception: (message: unknown) => { throw new TemplateRefusal(String(message)); },
+      true: true,
+      True: true,
+      false: false,
+      False: false,
+      none: null,
+      None: null,
+      raise_exception: (message: unknown) => {
+        throw new TemplateRefusal(String(message));
+      },
       range: (...bounds: number[]) => range(...bounds),
       strftime_now: (format: string) => strftime(this.settings.now as Date, format),
     };
@@ -113,9 +139,15 @@ export function templateMessage(message: ChatMessage, content: string | null = m
  * Finds a model's template: `chat_template.jinja` beside the tokenizer, then `chat_template` in tokenizer_config.json
  * (text, or a list of named ones: "default" unless `name` says otherwise). Undefined if the model has none.
  */
-export async function findChatTemplate(tokenizer: TextTokenizer, name = 'default'): Promise<TemplateSource | undefined> {
+export async function findChatTemplate(
+  tokenizer: TextTokenizer,
+  name = 'default',
+): Promise<TemplateSource | undefined> {
   const folder = path.dirname(tokenizer.files.file);
-  const named = name === 'default' ? path.join(folder, 'chat_template.jinja') : path.join(folder, 'additional_chat_templates', `${name}.jinja`);
+  const named =
+    name === 'default'
+      ? path.join(folder, 'chat_template.jinja')
+      : path.join(folder, 'additional_chat_templates', `${name}.jinja`);
   const text = await readFile(named, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
     throw dataError({ file: named }, `cannot be read: ${error.message}`, { cause: error });
@@ -130,24 +162,41 @@ function templateOf(config: TokenizerConfig, name: string, file: string): string
   const { chat_template: value } = config;
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'string') return value;
-  const list: unknown[] = Array.isArray(value) ? value
-    : typeof value === 'object' ? Object.entries(value).map(([key, template]) => ({ name: key, template })) : [];
-  const templates = list.filter((item): item is { name: string; template: string } => typeof item === 'object' && item !== null
-    && 'name' in item && typeof item.name === 'string' && 'template' in item && typeof item.template === 'string');
+  const list: unknown[] = Array.isArray(value)
+    ? value
+    : typeof value === 'object'
+      ? Object.entries(value).map(([key, template]) => ({ name: key, template }))
+      : [];
+  const templates = list.filter(
+    (item): item is { name: string; template: string } =>
+      typeof item === 'object' &&
+      item !== null &&
+      'name' in item &&
+      typeof item.name === 'string' &&
+      'template' in item &&
+      typeof item.template === 'string',
+  );
   if (templates.length === 0) {
-    throw dataError({ file, field: 'chat_template' }, `expected Jinja text or a list of {name, template}, came ${describe(value)}`);
+    throw dataError(
+      { file, field: 'chat_template' },
+      `expected Jinja text or a list of {name, template}, came ${describe(value)}`,
+    );
   }
   const chosen = templates.find((item) => item.name === name);
   if (chosen === undefined) {
-    throw dataError({ file, field: 'chat_template' }, `expected a template named "${name}", came ${templates.map((item) => `"${item.name}"`).join(', ')}. `
-      + 'Choose one of them (data.chatTemplateName)');
+    throw dataError(
+      { file, field: 'chat_template' },
+      `expected a template named "${name}", came ${templates.map((item) => `"${item.name}"`).join(', ')}. ` +
+        'Choose one of them (data.chatTemplateName)',
+    );
   }
   return chosen.template;
 }
 
 /** The template of a tokenizer's folder, or of `override`, ready to render; undefined if there is none. */
 export async function loadChatTemplate(
-  tokenizer: TextTokenizer, options: TemplateSettings & { readonly override?: TemplateSource; readonly name?: string } = {},
+  tokenizer: TextTokenizer,
+  options: TemplateSettings & { readonly override?: TemplateSource; readonly name?: string } = {},
 ): Promise<ChatTemplate | undefined> {
   const { override, name, ...settings } = options;
   const source = override ?? (await findChatTemplate(tokenizer, name));
@@ -157,10 +206,12 @@ export async function loadChatTemplate(
 /** Variables such as bos_token and eos_token; a missing one is left undefined, as transformers does. */
 export function specialTexts(tokenizer: TextTokenizer): Readonly<Record<string, string>> {
   const names = ['bos_token', 'eos_token', 'unk_token', 'pad_token', 'sep_token', 'cls_token', 'mask_token'];
-  return Object.fromEntries(names.flatMap((name) => {
-    const text = tokenizer.specialText(name);
-    return text === undefined ? [] : [[name, text]];
-  }));
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const text = tokenizer.specialText(name);
+      return text === undefined ? [] : [[name, text]];
+    }),
+  );
 }
 
 const GENERATION = /\{%[-+]?\s*generation\s*[-+]?%\}/;
@@ -170,10 +221,13 @@ const GENERATION = /\{%[-+]?\s*generation\s*[-+]?%\}/;
  * dashes stay on the outer side of what replaces the tag, so that the text between is exactly as before.
  */
 export function markGeneration(template: string, open: string, close: string): string {
-  return template.replace(/\{%(-?)\s*(end)?generation\s*(-?)%\}/g, (_, before: string, end: string | undefined, after: string) =>
-    end === undefined
-      ? `{%${before} if true %}{{ '${open}' }}{% if true ${after}%}`
-      : `{%${before} endif %}{{ '${close}' }}{% endif ${after}%}`);
+  return template.replace(
+    /\{%(-?)\s*(end)?generation\s*(-?)%\}/g,
+    (_, before: string, end: string | undefined, after: string) =>
+      end === undefined
+        ? `{%${before} if true %}{{ '${open}' }}{% if true ${after}%}`
+        : `{%${before} endif %}{{ '${close}' }}{% endif ${after}%}`,
+  );
 }
 
 /** Walks the syntax tree for a loop control; strings and comments in the template do not count. */
@@ -190,7 +244,8 @@ function findLoopControl(node: unknown): 'break' | 'continue' | undefined {
 }
 
 function range(...bounds: number[]): number[] {
-  const [start, stop, step] = bounds.length < 2 ? [0, bounds[0] ?? 0, 1] : [bounds[0] as number, bounds[1] as number, bounds[2] ?? 1];
+  const [start, stop, step] =
+    bounds.length < 2 ? [0, bounds[0] ?? 0, 1] : [bounds[0] as number, bounds[1] as number, bounds[2] ?? 1];
   if (step === 0) throw new TemplateRefusal('range() arg 3 must not be zero');
   const result: number[] = [];
   for (let value = start; step > 0 ? value < stop : value > stop; value += step) result.push(value);
@@ -198,22 +253,45 @@ function range(...bounds: number[]): number[] {
 }
 
 const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
-const MONTHS = ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October', 'November', 'December'];
+const MONTHS = [
+  'January',
+  'February',
+  'March',
+  'April',
+  'May',
+  'June',
+  'July',
+  'August',
+  'September',
+  'October',
+  'November',
+  'December',
+];
 
 /** Python's strftime in the C locale, for what templates ask. An unknown directive is an error, not silently kept. */
 export function strftime(date: Date, format: string): string {
   const two = (value: number) => String(value).padStart(2, '0');
   const values: Readonly<Record<string, () => string>> = {
-    Y: () => String(date.getFullYear()), y: () => two(date.getFullYear() % 100), m: () => two(date.getMonth() + 1), d: () => two(date.getDate()),
-    H: () => two(date.getHours()), I: () => two(date.getHours() % 12 || 12), M: () => two(date.getMinutes()), S: () => two(date.getSeconds()),
+    Y: () => String(date.getFullYear()),
+    y: () => two(date.getFullYear() % 100),
+    m: () => two(date.getMonth() + 1),
+    d: () => two(date.getDate()),
+    H: () => two(date.getHours()),
+    I: () => two(date.getHours() % 12 || 12),
+    M: () => two(date.getMinutes()),
+    S: () => two(date.getSeconds()),
     p: () => (date.getHours() < 12 ? 'AM' : 'PM'),
-    A: () => DAYS[date.getDay()] as string, a: () => (DAYS[date.getDay()] as string).slice(0, 3),
-    B: () => MONTHS[date.getMonth()] as string, b: () => (MONTHS[date.getMonth()] as string).slice(0, 3),
-    e: () => String(date.getDate()).padStart(2, ' '), '%': () => '%',
+    A: () => DAYS[date.getDay()] as string,
+    a: () => (DAYS[date.getDay()] as string).slice(0, 3),
+    B: () => MONTHS[date.getMonth()] as string,
+    b: () => (MONTHS[date.getMonth()] as string).slice(0, 3),
+    e: () => String(date.getDate()).padStart(2, ' '),
+    '%': () => '%',
   };
   return format.replace(/%(-?)(.)/gs, (all, dash: string, letter: string) => {
     const value = values[letter]?.();
-    if (value === undefined) throw new TemplateRefusal(`strftime_now: "${all}" is not supported; use %Y %m %d %B %b %A %a %H %I %M %S %p`);
+    if (value === undefined)
+      throw new TemplateRefusal(`strftime_now: "${all}" is not supported; use %Y %m %d %B %b %A %a %H %I %M %S %p`);
     return dash === '-' ? value.replace(/^[0 ](?=.)/, '') : value;
   });
 }

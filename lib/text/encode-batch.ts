@@ -34,11 +34,14 @@ export function encodeBatch(encoder: RecordEncoder, records: readonly DataRecord
     runCounts[i] = runWeights.length - before;
   });
   return {
-    tokens, report: count,
+    tokens,
+    report: count,
     tables: {
       lengths: Int32Array.from(kept, (sequence) => sequence.tokens.length),
       rows: Int32Array.from(kept, ({ row }) => row),
-      runCounts, runs: Int32Array.from(runs), runWeights: Float32Array.from(runWeights),
+      runCounts,
+      runs: Int32Array.from(runs),
+      runWeights: Float32Array.from(runWeights),
     },
   };
 }

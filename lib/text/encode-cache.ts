@@ -7,7 +7,16 @@ import { openSync } from 'node:fs';
 import { mkdir, open, rename, rm, utimes, type FileHandle } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { addReports, EMPTY_REPORT, EncodedSet, FileStore, MemoryStore, type EncodedBatch, type EncodedTables, type EncodeReport } from './encoded-set.js';
+import {
+  addReports,
+  EMPTY_REPORT,
+  EncodedSet,
+  FileStore,
+  MemoryStore,
+  type EncodedBatch,
+  type EncodedTables,
+  type EncodeReport,
+} from './encoded-set.js';
 
 const MAGIC = Buffer.from('WHETENC1');
 const TRAILER = 4 + 32;
@@ -24,14 +33,21 @@ interface Footer {
 /** `$XDG_CACHE_HOME/whetstone/encoded`, or `~/.cache/whetstone/encoded`. */
 export function defaultCacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   const base = env.XDG_CACHE_HOME;
-  return path.join(base !== undefined && path.isAbsolute(base) ? base : path.join(homedir(), '.cache'), 'whetstone', 'encoded');
+  return path.join(
+    base !== undefined && path.isAbsolute(base) ? base : path.join(homedir(), '.cache'),
+    'whetstone',
+    'encoded',
+  );
 }
 
 const fileOf = (folder: string, key: string) => path.join(folder, `${key}.bin`);
 
 /** The cached set, or undefined: also when the file is damaged, of another version or of another key. */
 export async function readCache(
-  folder: string, key: string, signal?: AbortSignal, memoryBytes = IN_MEMORY_BYTES,
+  folder: string,
+  key: string,
+  signal?: AbortSignal,
+  memoryBytes = IN_MEMORY_BYTES,
 ): Promise<EncodedSet | undefined> {
   const file = fileOf(folder, key);
   const handle = await open(file, 'r').catch(() => undefined);
@@ -52,9 +68,12 @@ export async function readCache(
   }
 }
 
-async function readChecked(handle: FileHandle, key: string, memoryBytes: number, signal?: AbortSignal): Promise<
-  { footer: Footer; tables: EncodedTables; tokens: Int32Array | undefined } | undefined
-> {
+async function readChecked(
+  handle: FileHandle,
+  key: string,
+  memoryBytes: number,
+  signal?: AbortSignal,
+): Promise<{ footer: Footer; tables: EncodedTables; tokens: Int32Array | undefined } | undefined> {
   const { size } = await handle.stat();
   if (size < MAGIC.length + TRAILER) return undefined;
   const trailer = await readAt(handle, size - TRAILER, TRAILER);
@@ -79,7 +98,10 @@ async function readChecked(handle: FileHandle, key: string, memoryBytes: number,
     return new Int32Array(bytes.buffer, bytes.byteOffset, count);
   };
   const tables = {
-    lengths: await next(sequences), rows: await next(sequences), runCounts: await next(sequences), runs: await next(2 * runs),
+    lengths: await next(sequences),
+    rows: await next(sequences),
+    runCounts: await next(sequences),
+    runs: await next(2 * runs),
     runWeights: await next(runs).then(({ buffer, byteOffset, length }) => new Float32Array(buffer, byteOffset, length)),
   };
   if (!consistent(tables, report.tokens)) return undefined;
@@ -167,15 +189,32 @@ export class SetWriter {
 
   async finish(): Promise<EncodedSet> {
     const tables: EncodedTables = {
-      lengths: join(Int32Array, this.#batches.map(({ lengths }) => lengths)),
-      rows: join(Int32Array, this.#batches.map(({ rows }) => rows)),
-      runCounts: join(Int32Array, this.#batches.map(({ runCounts }) => runCounts)),
-      runs: join(Int32Array, this.#batches.map(({ runs }) => runs)),
-      runWeights: join(Float32Array, this.#batches.map(({ runWeights }) => runWeights)),
+      lengths: join(
+        Int32Array,
+        this.#batches.map(({ lengths }) => lengths),
+      ),
+      rows: join(
+        Int32Array,
+        this.#batches.map(({ rows }) => rows),
+      ),
+      runCounts: join(
+        Int32Array,
+        this.#batches.map(({ runCounts }) => runCounts),
+      ),
+      runs: join(
+        Int32Array,
+        this.#batches.map(({ runs }) => runs),
+      ),
+      runWeights: join(
+        Float32Array,
+        this.#batches.map(({ runWeights }) => runWeights),
+      ),
     };
     await this.#cache(() => this.#finishFile(tables));
-    const store = this.#tokens !== undefined ? new MemoryStore(join(Int32Array, this.#tokens))
-      : new FileStore(openSync(fileOf(this.#folder as string, this.#key), 'r'), MAGIC.length);
+    const store =
+      this.#tokens !== undefined
+        ? new MemoryStore(join(Int32Array, this.#tokens))
+        : new FileStore(openSync(fileOf(this.#folder as string, this.#key), 'r'), MAGIC.length);
     return new EncodedSet({ key: this.#key, fromCache: false, tables, store, report: this.#report });
   }
 
@@ -192,9 +231,14 @@ export class SetWriter {
     const file = this.#file;
     if (file === undefined) return;
     for (const table of Object.values(tables)) await this.#write(bytesOf(table as Int32Array | Float32Array));
-    const footer = Buffer.from(JSON.stringify({
-      key: this.#key, sequences: tables.lengths.length, runs: tables.runWeights.length, report: this.#report,
-    } satisfies Footer));
+    const footer = Buffer.from(
+      JSON.stringify({
+        key: this.#key,
+        sequences: tables.lengths.length,
+        runs: tables.runWeights.length,
+        report: this.#report,
+      } satisfies Footer),
+    );
     const size = Buffer.alloc(4);
     size.writeUInt32LE(footer.length);
     await this.#write(footer);

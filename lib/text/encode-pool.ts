@@ -22,7 +22,9 @@ const RECORDS_PER_TASK = 64;
 
 /** Encoded batches in the order of the records. Workers end when the stream ends, fails, or is left. */
 export async function* encodeStream(
-  encoder: RecordEncoder, records: AsyncIterable<readonly DataRecord[]>, options: PoolOptions = {},
+  encoder: RecordEncoder,
+  records: AsyncIterable<readonly DataRecord[]>,
+  options: PoolOptions = {},
 ): AsyncGenerator<EncodedBatch> {
   const { workers = 'auto', signal } = options;
   const tasks = inTasks(records, signal);
@@ -47,7 +49,10 @@ export async function* encodeStream(
   yield* threads === 0 ? encodeHere(encoder, all(), signal) : encodeThere(specOf(encoder), all(), threads, signal);
 }
 
-async function* inTasks(records: AsyncIterable<readonly DataRecord[]>, signal?: AbortSignal): AsyncGenerator<readonly DataRecord[]> {
+async function* inTasks(
+  records: AsyncIterable<readonly DataRecord[]>,
+  signal?: AbortSignal,
+): AsyncGenerator<readonly DataRecord[]> {
   for await (const batch of records) {
     signal?.throwIfAborted();
     for (let at = 0; at < batch.length; at += RECORDS_PER_TASK) yield batch.slice(at, at + RECORDS_PER_TASK);
@@ -57,15 +62,21 @@ async function* inTasks(records: AsyncIterable<readonly DataRecord[]>, signal?: 
 /** A rough size in characters. */
 function sizeOf(record: DataRecord): number {
   switch (record.kind) {
-    case 'text': return record.text.length;
-    case 'completion': return record.prompt.length + record.completion.length;
-    case 'alpaca': return record.instruction.length + record.input.length + record.output.length;
-    case 'messages': return record.messages.reduce((sum, { content }) => sum + (content?.length ?? 0), 0);
+    case 'text':
+      return record.text.length;
+    case 'completion':
+      return record.prompt.length + record.completion.length;
+    case 'alpaca':
+      return record.instruction.length + record.input.length + record.output.length;
+    case 'messages':
+      return record.messages.reduce((sum, { content }) => sum + (content?.length ?? 0), 0);
   }
 }
 
 async function* encodeHere(
-  encoder: RecordEncoder, tasks: AsyncIterable<readonly DataRecord[]>, signal?: AbortSignal,
+  encoder: RecordEncoder,
+  tasks: AsyncIterable<readonly DataRecord[]>,
+  signal?: AbortSignal,
 ): AsyncGenerator<EncodedBatch> {
   for await (const task of tasks) {
     let from = 0;
@@ -82,7 +93,10 @@ async function* encodeHere(
 }
 
 async function* encodeThere(
-  spec: EncoderSpec, tasks: AsyncIterable<readonly DataRecord[]>, threads: number, signal?: AbortSignal,
+  spec: EncoderSpec,
+  tasks: AsyncIterable<readonly DataRecord[]>,
+  threads: number,
+  signal?: AbortSignal,
 ): AsyncGenerator<EncodedBatch> {
   const pool = new Pool(spec, threads, signal);
   const waiting: Promise<EncodedBatch>[] = [];
@@ -118,9 +132,15 @@ class Pool {
     this.#load = Array.from({ length: threads }, () => 0);
     this.#workers = this.#load.map((_, number) => {
       const worker = new Worker(workerEntry(), { workerData: spec, execArgv: [], name: 'whetstone-encode' });
-      worker.on('message', (message: { id: number; batch: EncodedBatch } | WorkerFailure) => this.#settle(number, message));
+      worker.on('message', (message: { id: number; batch: EncodedBatch } | WorkerFailure) =>
+        this.#settle(number, message),
+      );
       worker.on('error', (error) => this.#fail(error));
-      worker.on('exit', (code) => this.#fail(new EngineError(`a tokenizing worker ended with code ${code}; start again`, { code: 'ERR_INTERNAL' })));
+      worker.on('exit', (code) =>
+        this.#fail(
+          new EngineError(`a tokenizing worker ended with code ${code}; start again`, { code: 'ERR_INTERNAL' }),
+        ),
+      );
       return worker;
     });
     signal?.addEventListener('abort', this.#abort, { once: true });
@@ -163,7 +183,8 @@ class Pool {
 }
 
 function revive({ message, stack, details }: WorkerFailure['failure']): Error {
-  const error = details === undefined ? new EngineError(message, { code: 'ERR_INTERNAL' }) : new EngineError(message, details);
+  const error =
+    details === undefined ? new EngineError(message, { code: 'ERR_INTERNAL' }) : new EngineError(message, details);
   if (stack !== undefined) error.stack = stack;
   return error;
 }

@@ -13,7 +13,11 @@ export interface WorkerRequest {
 /** Errors lose their class on the way between threads; the pool makes them again from this. */
 export interface WorkerFailure {
   readonly id: number;
-  readonly failure: { readonly message: string; readonly stack: string | undefined; readonly details: EngineError['details'] | undefined };
+  readonly failure: {
+    readonly message: string;
+    readonly stack: string | undefined;
+    readonly details: EngineError['details'] | undefined;
+  };
 }
 
 const port = parentPort;
@@ -23,10 +27,16 @@ if (port !== null) {
     try {
       const batch = encodeBatch(encoder, records);
       const { lengths, rows, runCounts, runs, runWeights } = batch.tables;
-      port.postMessage({ id, batch }, [batch.tokens, lengths, rows, runCounts, runs, runWeights].map((array) => array.buffer as ArrayBuffer));
+      port.postMessage(
+        { id, batch },
+        [batch.tokens, lengths, rows, runCounts, runs, runWeights].map((array) => array.buffer as ArrayBuffer),
+      );
     } catch (error) {
       const { message, stack } = error as Error;
-      port.postMessage({ id, failure: { message, stack, details: isEngineError(error) ? error.details : undefined } } satisfies WorkerFailure);
+      port.postMessage({
+        id,
+        failure: { message, stack, details: isEngineError(error) ? error.details : undefined },
+      } satisfies WorkerFailure);
     }
   });
 }

@@ -63,10 +63,15 @@ export class RecordEncoder {
     const { maxLength = Infinity, tooLong = 'error' } = this.options;
     if (ids.length <= maxLength) return { outcome: 'kept', straddles, sequence: toSequence(record, ids, weights) };
     if (tooLong === 'error') {
-      throw dataError(placeOf(record), `expected at most ${maxLength} tokens, came ${ids.length}. Raise train.maxLength, or set data.tooLong to truncate or drop`);
+      throw dataError(
+        placeOf(record),
+        `expected at most ${maxLength} tokens, came ${ids.length}. Raise train.maxLength, or set data.tooLong to ` +
+          'truncate or drop',
+      );
     }
     const cut = weights.subarray(0, maxLength);
-    if (tooLong === 'drop' || !cut.some((weight, i) => i > 0 && weight > 0)) return { outcome: 'too-long', straddles: false };
+    if (tooLong === 'drop' || !cut.some((weight, i) => i > 0 && weight > 0))
+      return { outcome: 'too-long', straddles: false };
     return { outcome: 'truncated', straddles, sequence: toSequence(record, ids.slice(0, maxLength), cut) };
   }
 
@@ -77,7 +82,10 @@ export class RecordEncoder {
       case 'completion':
         if (this.options.useTemplate !== 'always') return this.#completion(record, record.prompt, record.completion);
         return this.#chat(record, {
-          messages: [{ role: 'user', content: record.prompt }, { role: 'assistant', content: record.completion }],
+          messages: [
+            { role: 'user', content: record.prompt },
+            { role: 'assistant', content: record.completion },
+          ],
         });
       case 'alpaca':
         if (this.template === undefined || this.options.useTemplate === 'never') {
@@ -93,7 +101,10 @@ export class RecordEncoder {
   #text(record: DataRecord, text: string): Encoded {
     const ids = this.tokenizer.encode(text, { special: true });
     if (ids.length < 2) {
-      throw dataError({ ...placeOf(record), field: 'text' }, `expected text of at least two tokens, came ${ids.length}: nothing of it could be learned. Remove the row`);
+      throw dataError(
+        { ...placeOf(record), field: 'text' },
+        `expected text of at least two tokens, came ${ids.length}: nothing of it could be learned. Remove the row`,
+      );
     }
     return { ids, weights: new Float32Array(ids.length).fill(record.weight ?? 1), straddles: false };
   }
@@ -103,8 +114,11 @@ export class RecordEncoder {
     const { tokenizer } = this;
     const { eosId } = tokenizer;
     if (eosId === undefined) {
-      throw dataError({ file: tokenizer.files.file, field: 'eos_token' }, 'expected an end token to learn where an answer stops, came a tokenizer without one. '
-        + 'Set eos_token in tokenizer_config.json');
+      throw dataError(
+        { file: tokenizer.files.file, field: 'eos_token' },
+        'expected an end token to learn where an answer stops, came a tokenizer without one. ' +
+          'Set eos_token in tokenizer_config.json',
+      );
     }
     const text = prompt + completion;
     const all = this.options.trainOn === 'all';
@@ -120,8 +134,13 @@ export class RecordEncoder {
 
   #chat(record: DataRecord, chat: Pick<Extract<DataRecord, { kind: 'messages' }>, 'messages' | 'tools'>): Encoded {
     if (this.template === undefined || this.options.useTemplate === 'never') {
-      throw dataError(placeOf(record), `expected a chat template for rows of messages, came ${this.template === undefined ? 'a model without one' : 'useTemplate: never'}. `
-        + 'Take a model with a chat template, pass one (data.chatTemplate), or write the rows as {"prompt", "completion"}');
+      throw dataError(
+        placeOf(record),
+        'expected a chat template for rows of messages, came ' +
+          `${this.template === undefined ? 'a model without one' : 'useTemplate: never'}. ` +
+          'Take a model with a chat template, pass one (data.chatTemplate), or write the rows as {"prompt", ' +
+          '"completion"}',
+      );
     }
     const { trainOn } = this.options;
     const masked = maskConversation(this.template, { ...chat, place: placeOf(record) }, this.#ends, trainOn);
@@ -133,26 +152,44 @@ export class RecordEncoder {
   /** Tokenises a masked text and gives each token the weight of most of its characters. */
   #weigh(record: DataRecord, masked: MaskedText, special: boolean): Encoded {
     const { ids, weights, straddles } = tokenWeights(this.tokenizer, masked, special, placeOf(record));
-    if (record.weight !== undefined && record.weight !== 1) weights.forEach((weight, i) => { weights[i] = weight * (record.weight as number); });
+    if (record.weight !== undefined && record.weight !== 1)
+      weights.forEach((weight, i) => {
+        weights[i] = weight * (record.weight as number);
+      });
     return { ids, weights, straddles };
   }
 
   /** The last thing that is learned must be a token that ends a turn, or the model never learns to stop. */
   #checkEnd(record: DataRecord, { ids, weights }: Encoded): void {
     let last = weights.length - 1;
-    while (last > 0 && ((weights[last] as number) === 0 || this.tokenizer.decode([ids[last] as number], { skipSpecial: false, continues: true }).trim() === '')) last--;
+    while (
+      last > 0 &&
+      ((weights[last] as number) === 0 ||
+        this.tokenizer.decode([ids[last] as number], { skipSpecial: false, continues: true }).trim() === '')
+    )
+      last--;
     const id = ids[last] as number;
     if (this.tokenizer.isAdded(id) || this.tokenizer.stopIds.includes(id)) return;
-    throw dataError(placeOf(record), `expected the last answer to end with a token that stops generation, came "${this.tokenizer.token(id) ?? ''}" from the chat template of `
-      + `${this.template?.source.file}. The model would never learn to stop: end assistant turns with eos_token in the template (data.chatTemplate)`);
+    throw dataError(
+      placeOf(record),
+      'expected the last answer to end with a token that stops generation, came ' +
+        `"${this.tokenizer.token(id) ?? ''}" from the chat template of ` +
+        `${this.template?.source.file}. The model would never learn to stop: end assistant turns with eos_token ` +
+        'in the template (data.chatTemplate)',
+    );
   }
 
   #checkIds(record: DataRecord, ids: Int32Array): void {
     const limit = this.options.vocabulary ?? Infinity;
     const bad = ids.find((id) => id >= limit);
     if (bad !== undefined) {
-      throw dataError(placeOf(record), `expected token ids below ${limit}, the model's vocabulary, came ${bad} ("${this.tokenizer.token(bad) ?? ''}") from `
-        + `${this.tokenizer.files.file}. The tokenizer has tokens that the model lacks: take the one from the model's folder, or remove the token from the row`);
+      throw dataError(
+        placeOf(record),
+        `expected token ids below ${limit}, the model's vocabulary, came ${bad} ` +
+          `("${this.tokenizer.token(bad) ?? ''}") from ` +
+          `${this.tokenizer.files.file}. The tokenizer has tokens that the model lacks: take the one from the ` +
+          "model's folder, or remove the token from the row",
+      );
     }
   }
 }
@@ -173,6 +210,7 @@ function toSequence(record: DataRecord, ids: Int32Array, tokenWeight: Float32Arr
     weights[t] = weight;
     weighted ||= weight !== 1;
   }
-  if (!learned) throw dataError(placeOf(record), 'expected something to learn, came a row of which no token is. Remove the row');
+  if (!learned)
+    throw dataError(placeOf(record), 'expected something to learn, came a row of which no token is. Remove the row');
   return { tokens: ids, labels, row: record.index, ...(weighted ? { weights } : {}) };
 }

@@ -20,10 +20,21 @@ export interface EncodeReport {
   readonly scored: number;
 }
 
-export const EMPTY_REPORT: EncodeReport = { rows: 0, kept: 0, truncated: 0, tooLong: 0, weightless: 0, straddling: 0, tokens: 0, scored: 0 };
+export const EMPTY_REPORT: EncodeReport = {
+  rows: 0,
+  kept: 0,
+  truncated: 0,
+  tooLong: 0,
+  weightless: 0,
+  straddling: 0,
+  tokens: 0,
+  scored: 0,
+};
 
 export function addReports(a: EncodeReport, b: EncodeReport): EncodeReport {
-  return Object.fromEntries(Object.entries(a).map(([key, value]) => [key, value + b[key as keyof EncodeReport]])) as unknown as EncodeReport;
+  return Object.fromEntries(
+    Object.entries(a).map(([key, value]) => [key, value + b[key as keyof EncodeReport]]),
+  ) as unknown as EncodeReport;
 }
 
 /** The flat form of some sequences: what workers send and what the cache file holds. */
@@ -59,7 +70,13 @@ export class EncodedSet {
   readonly #tokenBegin: Float64Array;
   readonly #runBegin: Float64Array;
 
-  constructor(parts: { key: string; fromCache: boolean; tables: EncodedTables; store: TokenStore; report: EncodeReport }) {
+  constructor(parts: {
+    key: string;
+    fromCache: boolean;
+    tables: EncodedTables;
+    store: TokenStore;
+    report: EncodeReport;
+  }) {
     this.key = parts.key;
     this.fromCache = parts.fromCache;
     this.report = parts.report;
@@ -78,7 +95,8 @@ export class EncodedSet {
   }
 
   get(index: number): Sequence {
-    if (!(index >= 0 && index < this.length)) throw new RangeError(`index: expected 0 to ${this.length - 1}, came ${index}`);
+    if (!(index >= 0 && index < this.length))
+      throw new RangeError(`index: expected 0 to ${this.length - 1}, came ${index}`);
     const length = this.lengthOf(index);
     const tokens = this.#store.read(this.#tokenBegin[index] as number, length);
     const labels = new Int32Array(length).fill(-1);
@@ -140,7 +158,8 @@ export class FileStore implements TokenStore {
     let done = 0;
     while (done < bytes.length) {
       const got = readSync(this.#descriptor, bytes, done, bytes.length - done, this.#start + offset * 4 + done);
-      if (got === 0) throw new RangeError('the cache file of the encoded data has shrunk while it was open; start again');
+      if (got === 0)
+        throw new RangeError('the cache file of the encoded data has shrunk while it was open; start again');
       done += got;
     }
     return new Int32Array(bytes.buffer);

@@ -6,12 +6,14 @@ import { TextTokenizer, type TokenizerFiles } from './tokenizer.js';
 
 export interface EncoderSpec {
   readonly tokenizer: TokenizerFiles;
-  readonly template: {
-    readonly source: TemplateSource;
-    readonly specials: Readonly<Record<string, string>>;
-    readonly variables: Readonly<Record<string, unknown>>;
-    readonly now: Date;
-  } | undefined;
+  readonly template:
+    | {
+        readonly source: TemplateSource;
+        readonly specials: Readonly<Record<string, string>>;
+        readonly variables: Readonly<Record<string, unknown>>;
+        readonly now: Date;
+      }
+    | undefined;
   readonly options: EncodeOptions;
 }
 
@@ -19,10 +21,15 @@ export function specOf(encoder: RecordEncoder): EncoderSpec {
   const { tokenizer, template, options } = encoder;
   return {
     tokenizer: tokenizer.files,
-    template: template === undefined ? undefined : {
-      source: template.source, specials: template.specials,
-      variables: template.settings.variables ?? {}, now: template.settings.now ?? new Date(),
-    },
+    template:
+      template === undefined
+        ? undefined
+        : {
+            source: template.source,
+            specials: template.specials,
+            variables: template.settings.variables ?? {},
+            now: template.settings.now ?? new Date(),
+          },
     options,
   };
 }
@@ -30,7 +37,9 @@ export function specOf(encoder: RecordEncoder): EncoderSpec {
 export function makeEncoder({ tokenizer, template, options }: EncoderSpec): RecordEncoder {
   return new RecordEncoder(
     new TextTokenizer(tokenizer),
-    template === undefined ? undefined : new ChatTemplate(template.source, template.specials, { variables: template.variables, now: template.now }),
+    template === undefined
+      ? undefined
+      : new ChatTemplate(template.source, template.specials, { variables: template.variables, now: template.now }),
     options,
   );
 }
@@ -39,10 +48,22 @@ export function makeEncoder({ tokenizer, template, options }: EncoderSpec): Reco
 export function encoderHash(encoder: RecordEncoder): string {
   const { tokenizer, template, options } = encoder;
   const { now = new Date(), variables = {} } = template?.settings ?? {};
-  return createHash('sha256').update(JSON.stringify({
-    tokenizer: tokenizer.hash,
-    stops: tokenizer.stopIds,
-    template: template === undefined ? null : { text: template.source.text, specials: template.specials, variables, day: template.usesDate ? now.toISOString() : null },
-    options: Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1)),
-  })).digest('hex');
+  return createHash('sha256')
+    .update(
+      JSON.stringify({
+        tokenizer: tokenizer.hash,
+        stops: tokenizer.stopIds,
+        template:
+          template === undefined
+            ? null
+            : {
+                text: template.source.text,
+                specials: template.specials,
+                variables,
+                day: template.usesDate ? now.toISOString() : null,
+              },
+        options: Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1)),
+      }),
+    )
+    .digest('hex');
 }

@@ -10,7 +10,10 @@ export interface ExplainedToken {
   readonly weight: number;
 }
 
-export function explainSequence(tokenizer: TextTokenizer, { tokens, labels, weights }: Sequence): readonly ExplainedToken[] {
+export function explainSequence(
+  tokenizer: TextTokenizer,
+  { tokens, labels, weights }: Sequence,
+): readonly ExplainedToken[] {
   return Array.from(tokens, (id, t) => ({
     id,
     token: tokenizer.token(id) ?? '',
@@ -19,7 +22,10 @@ export function explainSequence(tokenizer: TextTokenizer, { tokens, labels, weig
 }
 
 /** Neighbouring tokens of equal weight as text: `[["<s>What is two?", 0], [" Four</s>", 1]]`. */
-export function explainText(tokenizer: TextTokenizer, sequence: Sequence): readonly (readonly [text: string, weight: number])[] {
+export function explainText(
+  tokenizer: TextTokenizer,
+  sequence: Sequence,
+): readonly (readonly [text: string, weight: number])[] {
   const stream = tokenizer.stream({ skipSpecial: false });
   const parts: [string, number][] = [];
   for (const { id, weight } of explainSequence(tokenizer, sequence)) {

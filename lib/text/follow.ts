@@ -2,7 +2,13 @@
 // private-use characters around them, and the conversation is rendered up to a turn. Nothing is searched by wording.
 import { dataError, type Place } from '../errors.js';
 import type { ChatMessage } from '../record.js';
-import { TemplateRefusal, templateMessage, type ChatTemplate, type RenderOptions, type TemplateMessage } from './chat-template.js';
+import {
+  TemplateRefusal,
+  templateMessage,
+  type ChatTemplate,
+  type RenderOptions,
+  type TemplateMessage,
+} from './chat-template.js';
 
 /** Where a turn stands in the rendered text: [begin, end) is what the model would have to write. */
 export interface Turn {
@@ -76,7 +82,9 @@ export class Follower {
   generationBlocks(): { begin: number; end: number }[] {
     const [open, close] = this.#privateCharacters(2) ?? [];
     if (open === undefined || close === undefined) throw this.#lost('its text uses every private-use character');
-    const marked = this.#render(this.#rendered, false, (messages, options) => this.#template.renderMarked(messages, options, open, close));
+    const marked = this.#render(this.#rendered, false, (messages, options) =>
+      this.#template.renderMarked(messages, options, open, close),
+    );
     const blocks: { begin: number; end: number }[] = [];
     let plain = '';
     let begin: number | undefined;
@@ -157,7 +165,9 @@ export class Follower {
   #generationHeader(message: number): string | undefined {
     const prompt = this.prompt(message);
     const before = this.#renderPart(message);
-    return before !== undefined && prompt.startsWith(before) && prompt.length > before.length ? prompt.slice(before.length) : undefined;
+    return before !== undefined && prompt.startsWith(before) && prompt.length > before.length
+      ? prompt.slice(before.length)
+      : undefined;
   }
 
   #begin(message: number, own: Marks, header: string | undefined): number {
@@ -165,9 +175,12 @@ export class Follower {
       if (own.begin !== undefined) return own.begin;
       const before = this.#renderPart(message);
       if (before !== undefined && this.text.startsWith(before)) return before.length;
-      throw this.#lost(`message ${message + 1} (${this.#chat.messages[message]?.role}) cannot be found in the rendered text`);
+      throw this.#lost(
+        `message ${message + 1} (${this.#chat.messages[message]?.role}) cannot be found in the rendered text`,
+      );
     }
-    if (own.begin !== undefined && header !== undefined && this.text.startsWith(header, own.begin - header.length)) return own.begin;
+    if (own.begin !== undefined && header !== undefined && this.text.startsWith(header, own.begin - header.length))
+      return own.begin;
     const prompt = this.prompt(message);
     if (this.text.startsWith(prompt)) return prompt.length;
     // An earlier turn may be rendered differently once it is history (thoughts removed); its content still counts.
@@ -189,7 +202,9 @@ export class Follower {
       const tail = this.text.slice(own.end);
       const rest = this.#withoutTail(message, tail);
       const at = own.end + tail.length - rest.length;
-      const ending = sample.find((text) => this.text.startsWith(text, at)) ?? sample.find((text) => this.text.startsWith(text, own.end));
+      const ending =
+        sample.find((text) => this.text.startsWith(text, at)) ??
+        sample.find((text) => this.text.startsWith(text, own.end));
       if (ending !== undefined) return (this.text.startsWith(ending, at) ? at : own.end) + ending.length;
     }
     const upTo = message === this.#rendered.length - 1 ? this.text : this.#renderPart(message + 1);
@@ -220,10 +235,12 @@ export class Follower {
   #endings(text: string, message: number, holdsContent = false): readonly string[] {
     const whole = holdsContent || this.#chat.messages[message]?.extra?.tool_calls !== undefined;
     const after = (tokens: readonly string[], last: boolean) => {
-      const ends = tokens.filter((token) => token !== '').flatMap((token) => {
-        const at = last ? text.lastIndexOf(token) : text.indexOf(token);
-        return at === -1 ? [] : [at + token.length];
-      });
+      const ends = tokens
+        .filter((token) => token !== '')
+        .flatMap((token) => {
+          const at = last ? text.lastIndexOf(token) : text.indexOf(token);
+          return at === -1 ? [] : [at + token.length];
+        });
       return ends.length === 0 ? undefined : last ? Math.max(...ends) : Math.min(...ends);
     };
     const found = [after(this.#ends.stops, whole), after(this.#ends.added, whole)].filter((end) => end !== undefined);
@@ -244,21 +261,34 @@ export class Follower {
   }
 
   #render(
-    messages: readonly TemplateMessage[], addGenerationPrompt = false,
-    render: (messages: readonly TemplateMessage[], options: RenderOptions) => string = (...all) => this.#template.render(...all),
+    messages: readonly TemplateMessage[],
+    addGenerationPrompt = false,
+    render: (messages: readonly TemplateMessage[], options: RenderOptions) => string = (...all) =>
+      this.#template.render(...all),
   ): string {
     try {
       return render(messages, this.#options(addGenerationPrompt));
     } catch (error) {
-      const how = addGenerationPrompt ? `the first ${messages.length} messages with the generation prompt` : `${messages.length} messages`;
-      throw dataError(this.#chat.place, `expected a conversation that the chat template of ${this.#template.source.file} renders; for ${how} it `
-        + (error instanceof TemplateRefusal ? `refused: ${error.message}` : `failed: ${(error as Error).message}`)
-        + '. Correct the row, or pass another template (data.chatTemplate)', { cause: error });
+      const how = addGenerationPrompt
+        ? `the first ${messages.length} messages with the generation prompt`
+        : `${messages.length} messages`;
+      throw dataError(
+        this.#chat.place,
+        `expected a conversation that the chat template of ${this.#template.source.file} renders; for ${how} it ` +
+          (error instanceof TemplateRefusal
+            ? `refused: ${error.message}`
+            : `failed: ${(error as Error).message}${this.#template.locate((error as Error).message)}`) +
+          '. Correct the row, or pass another template (data.chatTemplate)',
+        { cause: error },
+      );
     }
   }
 
   #lost(why: string): Error {
-    return dataError(this.#chat.place, `expected to find what is learned by following the chat template of ${this.#template.source.file}, but ${why}. `
-      + 'Mark it with {% generation %} in the template (data.chatTemplate)');
+    return dataError(
+      this.#chat.place,
+      `expected to find what is learned by following the chat template of ${this.#template.source.file}, but ${why}. ` +
+        'Mark it with {% generation %} in the template (data.chatTemplate)',
+    );
   }
 }

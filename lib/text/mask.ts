@@ -22,16 +22,27 @@ export interface MaskedText {
 }
 
 /** Renders a conversation and finds the spans to learn; every problem is an ERR_DATA naming the row. */
-export function maskConversation(template: ChatTemplate, chat: Conversation, ends: EndTexts, trainOn: TrainOn = 'completions'): MaskedText {
+export function maskConversation(
+  template: ChatTemplate,
+  chat: Conversation,
+  ends: EndTexts,
+  trainOn: TrainOn = 'completions',
+): MaskedText {
   const follower = new Follower(template, chat, ends);
   const { text } = follower;
   if (trainOn === 'all') return { text, spans: everything(follower, chat) };
   const learned = learnedMessages(chat, trainOn);
   if (learned.length === 0) throw nothingLearned(chat, trainOn);
   const final = learned.at(-1) as number;
-  const promptEnd = chat.messages[final]?.role === 'assistant' ? checkPrompt(follower, template, chat, final) : undefined;
-  const turns = template.marksGeneration && onlyAssistant(chat, learned) ? markedTurns(follower, chat, learned) : follower.turns(learned);
-  const spans = turns.map(({ message, begin, end }) => ({ begin, end, weight: weightOf(chat, message) })).filter(({ begin, end }) => end > begin);
+  const promptEnd =
+    chat.messages[final]?.role === 'assistant' ? checkPrompt(follower, template, chat, final) : undefined;
+  const turns =
+    template.marksGeneration && onlyAssistant(chat, learned)
+      ? markedTurns(follower, chat, learned)
+      : follower.turns(learned);
+  const spans = turns
+    .map(({ message, begin, end }) => ({ begin, end, weight: weightOf(chat, message) }))
+    .filter(({ begin, end }) => end > begin);
   if (spans.length === 0) throw nothingLearned(chat, trainOn);
   return { text, spans, ...(promptEnd === undefined ? {} : { promptEnd }) };
 }
@@ -44,17 +55,21 @@ function learnedMessages(chat: Conversation, trainOn: 'completions' | 'last' | r
   return (trainOn === 'last' ? all.slice(-1) : all).filter((at) => weightOf(chat, at) > 0);
 }
 
-const onlyAssistant = (chat: Conversation, learned: readonly number[]) => learned.every((at) => chat.messages[at]?.role === 'assistant');
+const onlyAssistant = (chat: Conversation, learned: readonly number[]) =>
+  learned.every((at) => chat.messages[at]?.role === 'assistant');
 
 /** The author's own marks, matched to the assistant messages by order. */
 function markedTurns(follower: Follower, chat: Conversation, learned: readonly number[]): Turn[] {
   const blocks = follower.generationBlocks();
   const assistants = [...chat.messages.keys()].filter((at) => chat.messages[at]?.role === 'assistant');
   if (blocks.length === assistants.length) {
-    return assistants.map((message, i) => ({ message, ...(blocks[i] as { begin: number; end: number }) })).filter(({ message }) => learned.includes(message));
+    return assistants
+      .map((message, i) => ({ message, ...(blocks[i] as { begin: number; end: number }) }))
+      .filter(({ message }) => learned.includes(message));
   }
   const uniform = new Set(assistants.map((message) => weightOf(chat, message))).size === 1;
-  if (learned.length === assistants.length && uniform) return blocks.map((block) => ({ message: learned.at(-1) as number, ...block }));
+  if (learned.length === assistants.length && uniform)
+    return blocks.map((block) => ({ message: learned.at(-1) as number, ...block }));
   // The blocks cannot be told apart, so find the turns without them.
   return follower.turns(learned);
 }
@@ -81,15 +96,24 @@ function checkPrompt(follower: Follower, template: ChatTemplate, chat: Conversat
   let at = 0;
   while (at < prompt.length && prompt[at] === follower.text[at]) at++;
   const around = (text: string) => JSON.stringify(text.slice(Math.max(0, at - 30), at + 30));
-  throw dataError(chat.place, `expected the chat template of ${template.source.file} to render the same for training and for generation; the prompt of `
-    + `message ${message + 1} differs from character ${at} on: generation ${around(prompt)}, training ${around(follower.text)}. `
-    + 'The model would be asked something else than it learned: set the template\'s variables (data.templateVariables, such as enable_thinking: false) '
-    + 'or pass another template (data.chatTemplate)');
+  throw dataError(
+    chat.place,
+    `expected the chat template of ${template.source.file} to render the same for training and for generation; ` +
+      'the prompt of ' +
+      `message ${message + 1} differs from character ${at} on: generation ${around(prompt)}, training ` +
+      `${around(follower.text)}. ` +
+      "The model would be asked something else than it learned: set the template's variables " +
+      "(data.templateVariables, such as enable_thinking: false) " +
+      'or pass another template (data.chatTemplate)',
+  );
 }
 
 function nothingLearned(chat: Conversation, trainOn: TrainOn): Error {
   const roles = chat.messages.map(({ role, weight }) => (weight === 0 ? `${role} (weight 0)` : role)).join(', ');
   const wanted = typeof trainOn === 'string' ? 'an assistant message' : `a message by ${trainOn.join(' or ')}`;
-  return dataError({ ...chat.place, field: 'messages' }, `expected ${wanted} to learn, came ${roles}. Nothing of this row would be learned: `
-    + 'add an answer, or remove the row');
+  return dataError(
+    { ...chat.place, field: 'messages' },
+    `expected ${wanted} to learn, came ${roles}. Nothing of this row would be learned: ` +
+      'add an answer, or remove the row',
+  );
 }

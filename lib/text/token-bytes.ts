@@ -32,12 +32,16 @@ const BYTE_OF_CHAR: ReadonlyMap<string, number> = (() => {
  * "<0x0A>" for bytes). Returns undefined for any other decoder: its text is then only known by decoding.
  */
 export function tokenSurface(
-  decoder: DecoderSpec | null, token: (id: number) => string | undefined, added: ReadonlySet<number>,
+  decoder: DecoderSpec | null,
+  token: (id: number) => string | undefined,
+  added: ReadonlySet<number>,
 ): TokenSurface | undefined {
   const chain = flatten(decoder);
   const types = new Set(chain.map(({ type }) => type));
   const byteLevel = types.has('ByteLevel');
-  const pieces = types.has('Metaspace') || (types.has('Replace') && chain.some((part) => part.type === 'Replace' && part.content === ' '));
+  const pieces =
+    types.has('Metaspace') ||
+    (types.has('Replace') && chain.some((part) => part.type === 'Replace' && part.content === ' '));
   if (!byteLevel && !pieces) return undefined;
   const byteFallback = types.has('ByteFallback');
   const cache: (Buffer | undefined)[] = [];
@@ -47,7 +51,9 @@ export function tokenSurface(
       return bytes.includes(undefined) ? Buffer.from(text) : Buffer.from(bytes as number[]);
     }
     const byte = byteFallback ? /^<0x([0-9A-Fa-f]{2})>$/.exec(text) : null;
-    return byte === null ? Buffer.from(text.replaceAll('\u2581', ' ')) : Buffer.from([Number.parseInt(byte[1] as string, 16)]);
+    return byte === null
+      ? Buffer.from(text.replaceAll('\u2581', ' '))
+      : Buffer.from([Number.parseInt(byte[1] as string, 16)]);
   };
   return {
     bytes(id) {
@@ -57,8 +63,11 @@ export function tokenSurface(
       if (text === undefined) return undefined;
       return (cache[id] = added.has(id) ? Buffer.from(text) : convert(text));
     },
-    dropsFirstSpace: chain.some((part) => (part.type === 'Strip' && part.content === ' ' && (part.start ?? 0) > 0)
-      || (part.type === 'Metaspace' && part.prepend_scheme !== 'never')),
+    dropsFirstSpace: chain.some(
+      (part) =>
+        (part.type === 'Strip' && part.content === ' ' && (part.start ?? 0) > 0) ||
+        (part.type === 'Metaspace' && part.prepend_scheme !== 'never'),
+    ),
   };
 }
 

@@ -12,13 +12,19 @@ export interface WeightedTokens {
   readonly straddles: boolean;
 }
 
-export function tokenWeights(tokenizer: TextTokenizer, masked: MaskedText, special: boolean, place: Place): WeightedTokens {
+export function tokenWeights(
+  tokenizer: TextTokenizer,
+  masked: MaskedText,
+  special: boolean,
+  place: Place,
+): WeightedTokens {
   const { text, spans, promptEnd } = masked;
   const encoded = tokenizer.encodeWithSpans(text, { special });
   const { ids } = encoded;
-  const { begin, end } = encoded.begin !== undefined && encoded.end !== undefined
-    ? { begin: encoded.begin, end: encoded.end }
-    : bySegments(tokenizer, text, ids, boundaries(masked), special, place);
+  const { begin, end } =
+    encoded.begin !== undefined && encoded.end !== undefined
+      ? { begin: encoded.begin, end: encoded.end }
+      : bySegments(tokenizer, text, ids, boundaries(masked), special, place);
   const weights = new Float32Array(ids.length);
   let straddles = false;
   let first = 0;
@@ -32,7 +38,10 @@ export function tokenWeights(tokenizer: TextTokenizer, masked: MaskedText, speci
   return { ids, weights, straddles };
 }
 
-/** The weight of the span that holds most of the token; half is enough. A token without characters follows its place. */
+/**
+ * The weight of the span that holds most of the token; half is enough. A token without characters follows its
+ * place.
+ */
 function weightOf(spans: readonly LearnedSpan[], first: number, from: number, to: number): number {
   let best = 0;
   let weight = 0;
@@ -52,7 +61,12 @@ function weightOf(spans: readonly LearnedSpan[], first: number, from: number, to
 }
 
 function boundaries({ text, spans, promptEnd }: MaskedText): number[] {
-  const all = [0, ...spans.flatMap(({ begin, end }) => [begin, end]), ...(promptEnd === undefined ? [] : [promptEnd]), text.length];
+  const all = [
+    0,
+    ...spans.flatMap(({ begin, end }) => [begin, end]),
+    ...(promptEnd === undefined ? [] : [promptEnd]),
+    text.length,
+  ];
   return [...new Set(all)].sort((a, b) => a - b);
 }
 
@@ -61,7 +75,12 @@ function boundaries({ text, spans, promptEnd }: MaskedText): number[] {
  * exactly the ids of the whole; otherwise the row is refused.
  */
 function bySegments(
-  tokenizer: TextTokenizer, text: string, ids: Int32Array, cuts: readonly number[], special: boolean, place: Place,
+  tokenizer: TextTokenizer,
+  text: string,
+  ids: Int32Array,
+  cuts: readonly number[],
+  special: boolean,
+  place: Place,
 ): TokenSpans {
   const around = special ? findInside(ids, tokenizer.encode(text)) : 0;
   const begin = new Int32Array(ids.length);
@@ -72,8 +91,13 @@ function bySegments(
     const to = cuts[i + 1] as number;
     for (const id of tokenizer.encode(text.slice(from, to))) {
       if (ids[at] !== id) {
-        throw dataError(place, `expected to know which characters each token covers; the tokenizer ${tokenizer.files.file} changes the text in a way that cannot be `
-          + `followed near character ${from}. Remove unusual characters from the row, or train on all of it (data.trainOn: all)`);
+        throw dataError(
+          place,
+          `expected to know which characters each token covers; the tokenizer ${tokenizer.files.file} changes the ` +
+            'text in a way that cannot be ' +
+            `followed near character ${from}. Remove unusual characters from the row, or train on all of it ` +
+            '(data.trainOn: all)',
+        );
       }
       begin[at] = from;
       end[at++] = to;

@@ -64,13 +64,23 @@ export class TextTokenizer {
     const generation = parseObject(files.generationJson, path.join(path.dirname(file), 'generation_config.json'));
     const { type } = (json.model ?? {}) as { type?: unknown };
     if (type !== undefined && type !== 'BPE' && type !== 'Unigram' && type !== 'WordPiece') {
-      throw dataError({ file, field: 'model.type' }, `expected BPE, Unigram or WordPiece, came ${describe(type)}. Other kinds are not supported`);
+      throw dataError(
+        { file, field: 'model.type' },
+        `expected BPE, Unigram or WordPiece, came ${describe(type)}. Other kinds are not supported`,
+      );
     }
     try {
-      this.#core = new Tokenizer({ added_tokens: [], ...json }, { ...this.config, clean_up_tokenization_spaces: false });
+      this.#core = new Tokenizer(
+        { added_tokens: [], ...json },
+        { ...this.config, clean_up_tokenization_spaces: false },
+      );
     } catch (error) {
-      throw dataError({ file }, `expected a tokenizer of the Hugging Face format, came one that does not load: ${(error as Error).message}. `
-        + 'Take the file from the model\'s folder again', { cause: error });
+      throw dataError(
+        { file },
+        `expected a tokenizer of the Hugging Face format, came one that does not load: ${(error as Error).message}. ` +
+          "Take the file from the model's folder again",
+        { cause: error },
+      );
     }
     for (const token of this.#core.get_added_tokens_decoder().values()) {
       this.#added.add(token.id);
@@ -84,7 +94,8 @@ export class TextTokenizer {
     const stops = [this.eosId, ...[generation.eos_token_id].flat()];
     this.stopIds = [...new Set(stops.filter((stop): stop is number => Number.isInteger(stop)))];
     const vocabulary = this.#core.get_vocab();
-    let size = 0, plain = 0;
+    let size = 0,
+      plain = 0;
     for (const value of vocabulary.values()) {
       size = Math.max(size, value + 1);
       if (!this.#added.has(value)) plain = Math.max(plain, value + 1);
@@ -99,17 +110,23 @@ export class TextTokenizer {
   /** Loads tokenizer.json, tokenizer_config.json and generation_config.json of a model's folder. */
   static async load(folder: string): Promise<TextTokenizer> {
     const file = path.resolve(folder, 'tokenizer.json');
-    const optional = (name: string) => readFile(path.resolve(folder, name), 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return '{}';
-      throw dataError({ file: path.resolve(folder, name) }, `cannot be read: ${error.message}`, { cause: error });
-    });
+    const optional = (name: string) =>
+      readFile(path.resolve(folder, name), 'utf8').catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return '{}';
+        throw dataError({ file: path.resolve(folder, name) }, `cannot be read: ${error.message}`, { cause: error });
+      });
     const [tokenizerJson, configJson, generationJson] = await Promise.all([
       readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-        throw dataError({ file }, error.code === 'ENOENT'
-          ? 'expected tokenizer.json in the model\'s folder, came nothing. Take it from the model\'s repository'
-          : `cannot be read: ${error.message}`, { cause: error });
+        throw dataError(
+          { file },
+          error.code === 'ENOENT'
+            ? "expected tokenizer.json in the model's folder, came nothing. Take it from the model's repository"
+            : `cannot be read: ${error.message}`,
+          { cause: error },
+        );
       }),
-      optional('tokenizer_config.json'), optional('generation_config.json'),
+      optional('tokenizer_config.json'),
+      optional('generation_config.json'),
     ]);
     return new TextTokenizer({ file, tokenizerJson, configJson, generationJson });
   }
@@ -179,7 +196,8 @@ export class TextTokenizer {
   specialText(name: string): string | undefined {
     const value = this.config[name];
     if (typeof value === 'string') return value;
-    if (typeof value === 'object' && value !== null && 'content' in value && typeof value.content === 'string') return value.content;
+    if (typeof value === 'object' && value !== null && 'content' in value && typeof value.content === 'string')
+      return value.content;
     return undefined;
   }
 
@@ -187,21 +205,30 @@ export class TextTokenizer {
   checkVocabulary(vocabulary: number): void {
     const largest = Math.max(this.#plainSize - 1, this.bosId ?? 0, this.eosId ?? 0);
     if (largest >= vocabulary) {
-      throw dataError({ file: this.files.file }, `expected token ids below ${vocabulary}, the model's vocabulary, came ${largest} `
-        + `("${this.token(largest) ?? ''}"). The tokenizer belongs to another model: take the one from the model's folder`);
+      throw dataError(
+        { file: this.files.file },
+        `expected token ids below ${vocabulary}, the model's vocabulary, came ${largest} ` +
+          `("${this.token(largest) ?? ''}"). The tokenizer belongs to another model: take the one from the ` +
+          "model's folder",
+      );
     }
   }
 
   #around(ids: readonly number[], special: boolean): Int32Array {
     if (ids.some((id) => !Number.isInteger(id))) {
-      throw dataError({ file: this.files.file }, 'expected every piece of text to have an id, came one without, and the tokenizer has no '
-        + 'unknown token. Take the tokenizer from the model\'s folder again');
+      throw dataError(
+        { file: this.files.file },
+        'expected every piece of text to have an id, came one without, and the tokenizer has no ' +
+          "unknown token. Take the tokenizer from the model's folder again",
+      );
     }
     return Int32Array.from(special ? [...this.#before, ...ids, ...this.#after] : ids);
   }
 
   #decodeWhole(ids: readonly number[], options: DecodeOptions): string {
-    const kept = ids.filter((id) => this.token(id) !== undefined && !((options.skipSpecial ?? true) && this.#special.has(id)));
+    const kept = ids.filter(
+      (id) => this.token(id) !== undefined && !((options.skipSpecial ?? true) && this.#special.has(id)),
+    );
     return kept.length === 0 ? '' : this.#core.decode(kept);
   }
 
@@ -214,7 +241,10 @@ export class TextTokenizer {
   #templateIds(): [readonly number[], readonly number[]] {
     const { add_bos_token: bos, add_eos_token: eos } = this.config;
     if (typeof bos === 'boolean' || typeof eos === 'boolean') {
-      return [bos === true && this.bosId !== undefined ? [this.bosId] : [], eos === true && this.eosId !== undefined ? [this.eosId] : []];
+      return [
+        bos === true && this.bosId !== undefined ? [this.bosId] : [],
+        eos === true && this.eosId !== undefined ? [this.eosId] : [],
+      ];
     }
     const plain: readonly number[] = this.#core.encode('a', { add_special_tokens: false }).ids;
     const all: readonly number[] = this.#core.encode('a').ids;
@@ -228,7 +258,11 @@ function parseObject(text: string, file: string): Record<string, unknown> {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw dataError({ file }, `expected JSON, came text that is not: ${(error as Error).message}. Copy or download the file again`, { cause: error });
+    throw dataError(
+      { file },
+      `expected JSON, came text that is not: ${(error as Error).message}. Copy or download the file again`,
+      { cause: error },
+    );
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw dataError({ file }, `expected a JSON object, came ${describe(value)}. Copy or download the file again`);

@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 /** Makes a folder before any test of the file and removes it after all; returns helpers bound to it. */
-export function temporaryFolder(): { readonly path: string; write(name: string, content: string | Uint8Array): string } {
+export function temporaryFolder(): {
+  readonly path: string;
+  write(name: string, content: string | Uint8Array): string;
+} {
   const folder = mkdtempSync(path.join(tmpdir(), 'whetstone-test-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
   return {
@@ -19,8 +22,13 @@ export function temporaryFolder(): { readonly path: string; write(name: string, 
 }
 
 /** The EngineError that a promise rejects with; fails the test when it does not reject. */
-export async function rejection(promise: Promise<unknown>): Promise<Error & { code: string; details: Record<string, unknown> }> {
-  const outcome = await promise.then(() => undefined, (error: unknown) => error);
+export async function rejection(
+  promise: Promise<unknown>,
+): Promise<Error & { code: string; details: Record<string, unknown> }> {
+  const outcome = await promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
   if (!(outcome instanceof Error)) throw new Error('expected a rejection, came a result');
   return outcome as Error & { code: string; details: Record<string, unknown> };
 }

@@ -5,16 +5,26 @@ import { checkWeight, type RowFields } from './fields.js';
 
 const ROLES: readonly string[] = ['system', 'user', 'assistant', 'tool'];
 /** Other names for the same speakers, as common data sets write them. */
-const ALIASES: Readonly<Record<string, Role>> = { developer: 'system', human: 'user', gpt: 'assistant', model: 'assistant', function: 'tool' };
+const ALIASES: Readonly<Record<string, Role>> = {
+  developer: 'system',
+  human: 'user',
+  gpt: 'assistant',
+  model: 'assistant',
+  function: 'tool',
+};
 
 /** `value` is a list of messages, or JSON text of one (as CSV and some Parquet files hold it). */
 export function readMessages(fields: RowFields, value: unknown, field: string): ChatMessage[] {
   const { file, row } = fields.raw;
   const list = parseJson(value);
   if (!Array.isArray(list)) {
-    throw dataError({ file, row, field }, `expected a list of messages [{"role": "user", "content": "…"}, …], came ${describe(value)}`);
+    throw dataError(
+      { file, row, field },
+      `expected a list of messages [{"role": "user", "content": "…"}, …], came ${describe(value)}`,
+    );
   }
-  if (list.length === 0) throw dataError({ file, row, field }, 'expected at least one message, came an empty list. Remove the row');
+  if (list.length === 0)
+    throw dataError({ file, row, field }, 'expected at least one message, came an empty list. Remove the row');
   return list.map((message, at) => readMessage(fields, message, `${field}[${at}]`));
 }
 
@@ -23,7 +33,8 @@ export function readTools(fields: RowFields): readonly unknown[] | undefined {
   const value = fields.get('tools');
   if (value === undefined || value === null || value === '') return undefined;
   const list = parseJson(value);
-  if (!Array.isArray(list)) throw fields.error('tools', `expected a list of tool descriptions, came ${describe(value)}`);
+  if (!Array.isArray(list))
+    throw fields.error('tools', `expected a list of tool descriptions, came ${describe(value)}`);
   return list.length === 0 ? undefined : list;
 }
 
@@ -35,7 +46,10 @@ function readMessage(fields: RowFields, message: unknown, field: string): ChatMe
   const { role: given, content: body, weight, ...rest } = message as Record<string, unknown>;
   const role = typeof given === 'string' ? (ROLES.includes(given) ? (given as Role) : ALIASES[given]) : undefined;
   if (role === undefined) {
-    throw dataError({ file, row, field: `${field}.role` }, `expected one of ${ROLES.join(', ')}, came ${describe(given)}`);
+    throw dataError(
+      { file, row, field: `${field}.role` },
+      `expected one of ${ROLES.join(', ')}, came ${describe(given)}`,
+    );
   }
   const extra = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null && value !== undefined));
   if (Array.isArray(extra.tool_calls)) {
@@ -45,7 +59,9 @@ function readMessage(fields: RowFields, message: unknown, field: string): ChatMe
   const result = {
     role,
     content: readContent(fields, body, `${field}.content`, extra.tool_calls !== undefined),
-    ...(weight === undefined || weight === null ? {} : { weight: checkWeight(weight, { file, row, field: `${field}.weight` }) }),
+    ...(weight === undefined || weight === null
+      ? {}
+      : { weight: checkWeight(weight, { file, row, field: `${field}.weight` }) }),
   };
   return Object.keys(extra).length === 0 ? result : { ...result, extra };
 }
@@ -55,14 +71,22 @@ function readContent(fields: RowFields, body: unknown, field: string, hasCalls: 
   if (typeof body === 'string') return fields.checkText(body, field);
   if ((body === null || body === undefined) && hasCalls) return null;
   if (Array.isArray(body)) {
-    return body.map((part: unknown, at) => {
-      const { type, text } = (typeof part === 'object' && part !== null ? part : {}) as { type?: unknown; text?: unknown };
-      if (type !== 'text' || typeof text !== 'string') {
-        throw dataError({ file, row, field: `${field}[${at}]` },
-          `expected {"type": "text", "text": "…"}, came ${describe(type === undefined || type === 'text' ? part : type)}. Only text can be learned`);
-      }
-      return fields.checkText(text, `${field}[${at}].text`);
-    }).join('');
+    return body
+      .map((part: unknown, at) => {
+        const { type, text } = (typeof part === 'object' && part !== null ? part : {}) as {
+          type?: unknown;
+          text?: unknown;
+        };
+        if (type !== 'text' || typeof text !== 'string') {
+          throw dataError(
+            { file, row, field: `${field}[${at}]` },
+            'expected {"type": "text", "text": "…"}, came ' +
+              `${describe(type === undefined || type === 'text' ? part : type)}. Only text can be learned`,
+          );
+        }
+        return fields.checkText(text, `${field}[${at}].text`);
+      })
+      .join('');
   }
   throw dataError({ file, row, field }, `expected text, or a list of parts of type text, came ${describe(body)}`);
 }

@@ -4,9 +4,14 @@ import type { RecordOrigin } from '../../record.js';
 import type { RawRow } from '../source.js';
 
 /** A user's names for our fields: `{ prompt: 'question', completion: 'answer' }`. */
-export type FieldNames = Readonly<Partial<Record<
-  'text' | 'prompt' | 'completion' | 'instruction' | 'input' | 'output' | 'messages' | 'tools' | 'weight', string
->>>;
+export type FieldNames = Readonly<
+  Partial<
+    Record<
+      'text' | 'prompt' | 'completion' | 'instruction' | 'input' | 'output' | 'messages' | 'tools' | 'weight',
+      string
+    >
+  >
+>;
 
 export class RowFields {
   readonly raw: RawRow;
@@ -35,8 +40,11 @@ export class RowFields {
   text(field: keyof FieldNames, missing?: string): string {
     const value = this.get(field) ?? missing;
     if (typeof value !== 'string') {
-      throw this.error(field, `expected text, came ${describe(value)}. `
-        + (value === undefined ? `This row has ${found(this.raw)}` : 'Put it in quotes'));
+      throw this.error(
+        field,
+        `expected text, came ${describe(value)}. ` +
+          (value === undefined ? `This row has ${found(this.raw)}` : 'Put it in quotes'),
+      );
     }
     return this.checkText(value, this.name(field));
   }
@@ -44,9 +52,11 @@ export class RowFields {
   /** Half of a surrogate pair (`"\ud83d"` alone) is no character: tokenizers would silently learn U+FFFD instead. */
   checkText(value: string, field: string): string {
     if (!isWellFormed(value)) {
-      throw dataError({ file: this.raw.file, row: this.raw.row, field },
-        'expected whole Unicode characters, came half of a surrogate pair (such as "\\ud83d" alone). '
-        + 'Write the whole character, or remove it');
+      throw dataError(
+        { file: this.raw.file, row: this.raw.row, field },
+        'expected whole Unicode characters, came half of a surrogate pair (such as "\\ud83d" alone). ' +
+          'Write the whole character, or remove it',
+      );
     }
     return value;
   }
@@ -65,7 +75,10 @@ export class RowFields {
 
 export function checkWeight(weight: unknown, place: { file: string; row: number; field: string }): number {
   if (typeof weight !== 'number' || !Number.isFinite(weight) || weight < 0) {
-    throw dataError(place, `expected a weight of 0 or more, came ${describe(weight)}. Use 1 for normal rows, 0 to leave it out of the loss`);
+    throw dataError(
+      place,
+      `expected a weight of 0 or more, came ${describe(weight)}. Use 1 for normal rows, 0 to leave it out of the loss`,
+    );
   }
   return weight;
 }
@@ -74,7 +87,10 @@ export function checkWeight(weight: unknown, place: { file: string; row: number;
 export function found({ value }: RawRow): string {
   const names = Object.keys(value);
   if (names.length === 0) return 'no fields';
-  return `the fields ${names.slice(0, 12).map((name) => `"${name}"`).join(', ')}${names.length > 12 ? ' …' : ''}`;
+  return `the fields ${names
+    .slice(0, 12)
+    .map((name) => `"${name}"`)
+    .join(', ')}${names.length > 12 ? ' …' : ''}`;
 }
 
 function isWellFormed(text: string): boolean {

@@ -42,11 +42,15 @@ export function formatOf(raw: RawRow, names: FieldNames = {}): DataFormat | unde
 export function detect(raw: RawRow, names: FieldNames = {}, wanted?: DataFormat): Detection {
   const format = wanted ?? formatOf(raw, names);
   if (format === undefined) {
-    throw dataError({ file: raw.file, row: raw.row }, `expected one of ${ORDER.map((name) => EXAMPLES[name]).join(' or ')}; came `
-      + `${found(raw)}. Rename the fields, or say which is which (data.fields: {prompt: question, completion: answer})`);
+    throw dataError(
+      { file: raw.file, row: raw.row },
+      `expected one of ${ORDER.map((name) => EXAMPLES[name]).join(' or ')}; came ` +
+        `${found(raw)}. Rename the fields, or say which is which (data.fields: {prompt: question, completion: answer})`,
+    );
   }
   const fields = new RowFields(raw, names);
-  const optional: readonly (keyof FieldNames)[] = format === 'alpaca' ? ['input', 'weight'] : format === 'messages' ? ['tools', 'weight'] : ['weight'];
+  const optional: readonly (keyof FieldNames)[] =
+    format === 'alpaca' ? ['input', 'weight'] : format === 'messages' ? ['tools', 'weight'] : ['weight'];
   const used = [...NEEDED[format], ...optional.filter((field) => fields.has(field))].map((field) => fields.name(field));
   return { format, fields: Object.keys(raw.value), used };
 }
@@ -59,8 +63,10 @@ export function toRecord(raw: RawRow, format: DataFormat, names: FieldNames = {}
     const other = formatOf(raw, names);
     if (other !== undefined && other !== format) throw mixedRow(raw, format, other);
     const isNull = fields.get(missing) === null ? ` with "${fields.name(missing)}" null` : '';
-    throw dataError({ file: raw.file, row: raw.row, field: fields.name(missing) },
-      `expected a row like ${EXAMPLES[format]}, came ${found(raw)}${isNull}. Correct or remove the row`);
+    throw dataError(
+      { file: raw.file, row: raw.row, field: fields.name(missing) },
+      `expected a row like ${EXAMPLES[format]}, came ${found(raw)}${isNull}. Correct or remove the row`,
+    );
   }
   switch (format) {
     case 'text':
@@ -69,8 +75,11 @@ export function toRecord(raw: RawRow, format: DataFormat, names: FieldNames = {}
       return completion(fields);
     case 'alpaca':
       return {
-        ...fields.origin(), kind: 'alpaca',
-        instruction: fields.text('instruction'), input: fields.text('input', ''), output: fields.text('output'),
+        ...fields.origin(),
+        kind: 'alpaca',
+        instruction: fields.text('instruction'),
+        input: fields.text('input', ''),
+        output: fields.text('output'),
       };
     case 'messages': {
       const messages = readMessages(fields, fields.get('messages'), fields.name('messages'));
@@ -81,8 +90,12 @@ export function toRecord(raw: RawRow, format: DataFormat, names: FieldNames = {}
 
 /** All rows of a data set have one format: a row that looks like another one is refused. */
 export function mixedRow(raw: RawRow, format: DataFormat, other: DataFormat): Error {
-  return dataError({ file: raw.file, row: raw.row }, `expected a row like ${EXAMPLES[format]} (the format of this data set), came `
-    + `a row like ${EXAMPLES[other]}. All rows must have the same format: split them into two data sets, or set data.format`);
+  return dataError(
+    { file: raw.file, row: raw.row },
+    `expected a row like ${EXAMPLES[format]} (the format of this data set), came ` +
+      `a row like ${EXAMPLES[other]}. All rows must have the same format: split them into two data sets, or set ` +
+      'data.format',
+  );
 }
 
 /** Prompt and completion are both text, or both lists of messages of which only the completion is learned. */
@@ -90,10 +103,19 @@ function completion(fields: RowFields): DataRecord {
   const prompt = fields.get('prompt');
   const answer = fields.get('completion');
   if (!Array.isArray(prompt) && !Array.isArray(answer)) {
-    return { ...fields.origin(), kind: 'completion', prompt: fields.text('prompt'), completion: fields.text('completion') };
+    return {
+      ...fields.origin(),
+      kind: 'completion',
+      prompt: fields.text('prompt'),
+      completion: fields.text('completion'),
+    };
   }
   if (!Array.isArray(prompt) || !Array.isArray(answer)) {
-    throw fields.error('completion', `expected prompt and completion to be both text or both lists of messages, came ${describe(prompt)} and ${describe(answer)}`);
+    throw fields.error(
+      'completion',
+      `expected prompt and completion to be both text or both lists of messages, came ${describe(prompt)} and ` +
+        `${describe(answer)}`,
+    );
   }
   const context = readMessages(fields, prompt, fields.name('prompt')).map((message) => ({ ...message, weight: 0 }));
   return chat(fields, [...context, ...readMessages(fields, answer, fields.name('completion'))]);

@@ -4,16 +4,31 @@ import { expandFiles, globToRegExp } from '../../../lib/data/files.js';
 import { rejection, temporaryFolder } from '../../support/folder.js';
 
 const folder = temporaryFolder();
-for (const name of ['a.jsonl', 'b.csv', 'sub/c.parquet', 'sub/deep/d.txt', 'sub/readme.rst', '.hidden.jsonl', 'sub/.git/x.jsonl']) folder.write(name, '');
+for (const name of [
+  'a.jsonl',
+  'b.csv',
+  'sub/c.parquet',
+  'sub/deep/d.txt',
+  'sub/readme.rst',
+  '.hidden.jsonl',
+  'sub/.git/x.jsonl',
+])
+  folder.write(name, '');
 
-const names = async (list: string | string[]) => (await expandFiles(list, folder.path)).map((file) => path.relative(folder.path, file));
+const names = async (list: string | string[]) =>
+  (await expandFiles(list, folder.path)).map((file) => path.relative(folder.path, file));
 
 test('folders give every data file, sorted, without hidden ones', async () => {
   expect(await names('.')).toEqual(['a.jsonl', 'b.csv', 'sub/c.parquet', 'sub/deep/d.txt']);
 });
 
 test('patterns, files and folders mix, and nothing comes twice', async () => {
-  expect(await names(['*.{csv,jsonl}', 'sub', 'a.jsonl'])).toEqual(['a.jsonl', 'b.csv', 'sub/c.parquet', 'sub/deep/d.txt']);
+  expect(await names(['*.{csv,jsonl}', 'sub', 'a.jsonl'])).toEqual([
+    'a.jsonl',
+    'b.csv',
+    'sub/c.parquet',
+    'sub/deep/d.txt',
+  ]);
   expect(await names('**/*.txt')).toEqual(['sub/deep/d.txt']);
   expect(await names('sub/?.parquet')).toEqual(['sub/c.parquet']);
 });

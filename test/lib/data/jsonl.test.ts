@@ -17,23 +17,64 @@ async function rowsOf(file: string, from?: SourcePosition): Promise<RawRow[]> {
 const texts = async (content: string | Uint8Array, ending = 'jsonl') =>
   (await rowsOf(folder.write(`t${number++}.${ending}`, content))).map(({ value }) => value.text);
 
-const text = fc.string({ unit: fc.constantFrom('a', '"', '\\', '\n', '\r', '\u2028', ' ', 'é', 'e\u0301', '日', '😀', '👩‍👩‍👧', '\u0000', ',', '[', '}'), maxLength: 40 });
+const text = fc.string({
+  unit: fc.constantFrom(
+    'a',
+    '"',
+    '\\',
+    '\n',
+    '\r',
+    '\u2028',
+    ' ',
+    'é',
+    'e\u0301',
+    '日',
+    '😀',
+    '👩‍👩‍👧',
+    '\u0000',
+    ',',
+    '[',
+    '}',
+  ),
+  maxLength: 40,
+});
 
 test('every row comes back, whatever the line ends, blank lines and missing last line end', async () => {
-  await fc.assert(fc.asyncProperty(
-    fc.array(text, { maxLength: 30 }), fc.constantFrom('\n', '\r\n'), fc.boolean(), fc.boolean(), fc.boolean(),
-    async (rows, end, mark, last, blank) => {
-      const lines = rows.map((row) => JSON.stringify({ text: row })).flatMap((line) => (blank ? [line, '', '  '] : [line]));
-      const content = (mark ? '\ufeff' : '') + lines.join(end) + (last ? end : '');
-      expect(await texts(content)).toEqual(rows);
-    },
-  ), { numRuns: 60 });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(text, { maxLength: 30 }),
+      fc.constantFrom('\n', '\r\n'),
+      fc.boolean(),
+      fc.boolean(),
+      fc.boolean(),
+      async (rows, end, mark, last, blank) => {
+        const lines = rows
+          .map((row) => JSON.stringify({ text: row }))
+          .flatMap((line) => (blank ? [line, '', '  '] : [line]));
+        const content = (mark ? '\ufeff' : '') + lines.join(end) + (last ? end : '');
+        expect(await texts(content)).toEqual(rows);
+      },
+    ),
+    { numRuns: 60 },
+  );
 });
 
 test('JSON arrays give the same rows, with any white space between elements', async () => {
-  await fc.assert(fc.asyncProperty(fc.array(text, { maxLength: 20 }), fc.constantFrom(undefined, 2, '\t'), async (rows, indent) => {
-    expect(await texts(JSON.stringify(rows.map((row) => ({ text: row, deep: { list: [1, [2, '],['], {}] } })), null, indent), 'json')).toEqual(rows);
-  }), { numRuns: 60 });
+  await fc.assert(
+    fc.asyncProperty(fc.array(text, { maxLength: 20 }), fc.constantFrom(undefined, 2, '\t'), async (rows, indent) => {
+      expect(
+        await texts(
+          JSON.stringify(
+            rows.map((row) => ({ text: row, deep: { list: [1, [2, '],['], {}] } })),
+            null,
+            indent,
+          ),
+          'json',
+        ),
+      ).toEqual(rows);
+    }),
+    { numRuns: 60 },
+  );
 });
 
 test.each(['jsonl', 'json'])('a %s file can be taken up after any row, across chunk borders', async (ending) => {
@@ -53,7 +94,11 @@ test('rows are numbered by line in their file and by index over all files', asyn
   folder.write('many/b.jsonl', '{"text":"3"}\n');
   folder.write('many/a.jsonl', '\n{"text":"1"}\n\n{"text":"2"}');
   const rows = await rowsOf(`${folder.path}/many`);
-  expect(rows.map(({ value, row, index }) => [value.text, row, index])).toEqual([['1', 2, 0], ['2', 4, 1], ['3', 1, 2]]);
+  expect(rows.map(({ value, row, index }) => [value.text, row, index])).toEqual([
+    ['1', 2, 0],
+    ['2', 4, 1],
+    ['3', 1, 2],
+  ]);
 });
 
 test('a compressed file reads as the plain one, also from the middle', async () => {
@@ -73,7 +118,13 @@ test.each([
   ['a list in a line', 'jsonl', '{"text":"a"}\n[1]\n', 2, /row 2.*a list of 1/],
   ['an array file with the wrong ending', 'jsonl', '[{"text":"a"}]', 1, /name it \.json/],
   ['indented JSON', 'jsonl', '{\n "text": "a"\n}', 1, /indented/],
-  ['bytes that are not UTF-8', 'jsonl', Buffer.from([0x7b, 0x22, 0x74, 0x22, 0x3a, 0x22, 0xff, 0x22, 0x7d]), 1, /UTF-8/],
+  [
+    'bytes that are not UTF-8',
+    'jsonl',
+    Buffer.from([0x7b, 0x22, 0x74, 0x22, 0x3a, 0x22, 0xff, 0x22, 0x7d]),
+    1,
+    /UTF-8/,
+  ],
   ['UTF-16', 'jsonl', Buffer.from('\ufeff{"text":"a"}', 'utf16le'), undefined, /UTF-16.*iconv/],
   ['an array that is cut off', 'json', '[{"text":"a"},{"text":"b', 2, /cut off/],
   ['a number among the elements', 'json', '[{"text":"a"}, 7]', 2, /row 2.*number 7/],
@@ -100,7 +151,8 @@ test('a 48 MB file streams with little memory', async () => {
   for (let i = 0; i < 48; i++) out.write(block);
   await new Promise((resolve) => out.end(resolve));
   const perBlock = block.split('\n').length - 1;
-  let rows = 0, most = 0;
+  let rows = 0,
+    most = 0;
   const before = process.memoryUsage().arrayBuffers + process.memoryUsage().heapUsed;
   for await (const batch of (await openSource(file)).batches()) {
     rows += batch.length;

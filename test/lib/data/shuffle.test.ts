@@ -3,12 +3,14 @@ import * as fc from 'fast-check';
 import { permutation } from '../../../lib/data/shuffle.js';
 
 test('it is a permutation for every size, seed and epoch', () => {
-  fc.assert(fc.property(fc.integer({ min: 0, max: 700 }), fc.integer(), fc.nat(1000), (count, seed, epoch) => {
-    const shuffled = permutation(count, seed, epoch);
-    const seen = new Set(Array.from({ length: count }, (_, i) => shuffled(i)));
-    expect(seen.size).toBe(count);
-    expect([...seen].every((value) => value >= 0 && value < count)).toBe(true);
-  }));
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 700 }), fc.integer(), fc.nat(1000), (count, seed, epoch) => {
+      const shuffled = permutation(count, seed, epoch);
+      const seen = new Set(Array.from({ length: count }, (_, i) => shuffled(i)));
+      expect(seen.size).toBe(count);
+      expect([...seen].every((value) => value >= 0 && value < count)).toBe(true);
+    }),
+  );
 });
 
 test('seed and epoch change the order, the same ones repeat it', () => {
@@ -19,7 +21,8 @@ test('seed and epoch change the order, the same ones repeat it', () => {
 });
 
 test('every item lands everywhere about equally often', () => {
-  const count = 10, tries = 4000;
+  const count = 10,
+    tries = 4000;
   const hits = Array.from({ length: count }, () => new Float64Array(count));
   for (let seed = 0; seed < tries; seed++) {
     const shuffled = permutation(count, seed);

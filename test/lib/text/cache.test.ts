@@ -10,11 +10,20 @@ import { fixtureTemplate, goldenTokenizer } from './fixture.js';
 const folder = temporaryFolder();
 const base: DatasetOptions = { tokenizer: goldenTokenizer('byte-level'), cache: false, workers: 0 };
 const rows = Array.from({ length: 420 }, (_, i) => ({
-  prompt: `What is ${i} and ${i + 1}?`, completion: ` It is ${2 * i + 1}, of course. ${'日本 😀 '.repeat(i % 5)}`, ...(i % 7 === 0 ? { weight: 0.5 } : {}),
+  prompt: `What is ${i} and ${i + 1}?`,
+  completion: ` It is ${2 * i + 1}, of course. ${'日本 😀 '.repeat(i % 5)}`,
+  ...(i % 7 === 0 ? { weight: 0.5 } : {}),
 }));
 const file = folder.write('rows.jsonl', rows.map((row) => JSON.stringify(row)).join('\n'));
-const few = folder.write('few.jsonl', rows.slice(0, 40).map((row) => JSON.stringify(row)).join('\n'));
-const content = ({ set }: Dataset) => [...set].map(({ tokens, labels, weights, row }) => ({ tokens, labels, weights, row }));
+const few = folder.write(
+  'few.jsonl',
+  rows
+    .slice(0, 40)
+    .map((row) => JSON.stringify(row))
+    .join('\n'),
+);
+const content = ({ set }: Dataset) =>
+  [...set].map(({ tokens, labels, weights, row }) => ({ tokens, labels, weights, row }));
 
 test('worker threads give the same sequences in the same order', async () => {
   const seen: number[] = [];
@@ -29,13 +38,24 @@ test('worker threads give the same sequences in the same order', async () => {
 }, 30_000);
 
 test('the first bad row is named, with workers too, and none stays behind', async () => {
-  const bad = folder.write('bad.jsonl', rows.map((row, i) => JSON.stringify(i === 137 || i === 401 ? { ...row, prompt: 7 } : row)).join('\n'));
+  const bad = folder.write(
+    'bad.jsonl',
+    rows.map((row, i) => JSON.stringify(i === 137 || i === 401 ? { ...row, prompt: 7 } : row)).join('\n'),
+  );
   for (const workers of [0, 2]) {
     const error = await rejection(openDataset(bad, { ...base, workers }));
-    expect([error.code, error.details]).toEqual(['ERR_DATA', { code: 'ERR_DATA', file: bad, row: 138, field: 'prompt' }]);
+    expect([error.code, error.details]).toEqual([
+      'ERR_DATA',
+      { code: 'ERR_DATA', file: bad, row: 138, field: 'prompt' },
+    ]);
   }
   // A row that only the encoder can refuse.
-  const long = folder.write('long.jsonl', rows.map((row, i) => JSON.stringify(i >= 300 && i % 50 === 3 ? { ...row, completion: 'x '.repeat(300) } : row)).join('\n'));
+  const long = folder.write(
+    'long.jsonl',
+    rows
+      .map((row, i) => JSON.stringify(i >= 300 && i % 50 === 3 ? { ...row, completion: 'x '.repeat(300) } : row))
+      .join('\n'),
+  );
   const error = await rejection(openDataset(long, { ...base, workers: 2, maxLength: 200 }));
   expect(error).toBeInstanceOf(Error);
   expect([error.code, error.details.row]).toEqual(['ERR_DATA', 304]);
@@ -45,9 +65,16 @@ test('the first bad row is named, with workers too, and none stays behind', asyn
 test('an abort stops workers with its reason', async () => {
   for (const workers of [0, 1]) {
     const control = new AbortController();
-    const reading = openDataset(file, { ...base, workers, signal: control.signal, onProgress: () => control.abort(new Error('enough')) });
+    const reading = openDataset(file, {
+      ...base,
+      workers,
+      signal: control.signal,
+      onProgress: () => control.abort(new Error('enough')),
+    });
     await expect(reading).rejects.toThrow('enough');
-    await expect(openDataset(file, { ...base, workers, signal: AbortSignal.abort(new Error('before')) })).rejects.toThrow('before');
+    await expect(
+      openDataset(file, { ...base, workers, signal: AbortSignal.abort(new Error('before')) }),
+    ).rejects.toThrow('before');
   }
 }, 30_000);
 
@@ -82,8 +109,12 @@ test('a second run reads the cache; other data, options or templates do not', as
   expect((await openDataset(copy, options)).set.fromCache).toBe(true);
   const changed = folder.write('changed.jsonl', readFileSync(few, 'utf8').replace('What is 7 ', 'What is 8 '));
   for (const [data, other] of [
-    [changed, options], [few, { ...options, maxLength: 1000 }], [few, { ...options, trainOn: 'all' as const }], [few, { ...options, tokenizer: goldenTokenizer('pieces') }],
-    [few, { ...options, template: fixtureTemplate('chatml'), useTemplate: 'always' as const }], [few, { ...options, template: fixtureTemplate('chatml'), useTemplate: 'auto' as const }],
+    [changed, options],
+    [few, { ...options, maxLength: 1000 }],
+    [few, { ...options, trainOn: 'all' as const }],
+    [few, { ...options, tokenizer: goldenTokenizer('pieces') }],
+    [few, { ...options, template: fixtureTemplate('chatml'), useTemplate: 'always' as const }],
+    [few, { ...options, template: fixtureTemplate('chatml'), useTemplate: 'auto' as const }],
   ] as const) {
     expect((await openDataset(data, other)).set.fromCache).toBe(false);
     expect((await openDataset(data, other)).set.fromCache).toBe(true);
@@ -97,7 +128,11 @@ test('a damaged cache is rebuilt, never believed', async () => {
   const name = path.join(cache, readdirSync(cache)[0] as string);
   const bytes = readFileSync(name);
   const damages: (() => Buffer)[] = [
-    () => bytes.subarray(0, bytes.length - 1), () => bytes.subarray(0, 20), () => Buffer.alloc(0), () => Buffer.alloc(bytes.length), () => Buffer.concat([bytes, Buffer.from('x')]),
+    () => bytes.subarray(0, bytes.length - 1),
+    () => bytes.subarray(0, 20),
+    () => Buffer.alloc(0),
+    () => Buffer.alloc(bytes.length),
+    () => Buffer.concat([bytes, Buffer.from('x')]),
     ...[0, 8, 100, bytes.length >> 1, bytes.length - 50, bytes.length - 36, bytes.length - 1].map((at) => () => {
       const hurt = Buffer.from(bytes);
       hurt[at] = (hurt[at] as number) ^ 1;
@@ -145,15 +180,30 @@ test('a failed run leaves nothing in the cache', async () => {
 });
 
 test('the report and the warnings say what happened to rows', async () => {
-  const mixed = folder.write('mixed.jsonl', [
-    { prompt: 'a', completion: ' b' }, { prompt: 'a', completion: ' b', weight: 0 }, { prompt: 'a', completion: ` ${'word '.repeat(100)}` }, { prompt: 'The quick brown ', completion: 'fox' },
-  ].map((row) => JSON.stringify(row)).join('\n'));
+  const mixed = folder.write(
+    'mixed.jsonl',
+    [
+      { prompt: 'a', completion: ' b' },
+      { prompt: 'a', completion: ' b', weight: 0 },
+      { prompt: 'a', completion: ` ${'word '.repeat(100)}` },
+      { prompt: 'The quick brown ', completion: 'fox' },
+    ]
+      .map((row) => JSON.stringify(row))
+      .join('\n'),
+  );
   const cut = await openDataset(mixed, { ...base, maxLength: 50, tooLong: 'truncate' });
   expect(cut.report).toMatchObject({ rows: 4, kept: 3, truncated: 1, weightless: 1, tooLong: 0, straddling: 1 });
-  expect(cut.warnings.join(' ')).toMatch(/1 of 4 rows are longer.*truncated.*1 of 4 rows have weight 0.*1 of 4 rows one token/);
-  expect((await openDataset(mixed, { ...base, maxLength: 50, tooLong: 'drop' })).report).toMatchObject({ kept: 2, tooLong: 1 });
+  expect(cut.warnings.join(' ')).toMatch(
+    /1 of 4 rows are longer.*truncated.*1 of 4 rows have weight 0.*1 of 4 rows one token/,
+  );
+  expect((await openDataset(mixed, { ...base, maxLength: 50, tooLong: 'drop' })).report).toMatchObject({
+    kept: 2,
+    tooLong: 1,
+  });
   const nothing = folder.write('nothing.jsonl', '{"text": "abc", "weight": 0}');
-  expect((await rejection(openDataset(nothing, base))).message).toMatch(/at least one row to learn, came none of 1: 0 too long, 1 with weight 0/);
+  expect((await rejection(openDataset(nothing, base))).message).toMatch(
+    /at least one row to learn, came none of 1: 0 too long, 1 with weight 0/,
+  );
 });
 
 test('the cache folder follows XDG_CACHE_HOME', () => {

@@ -7,10 +7,24 @@ import type { ChatMessage } from '../../../lib/record.js';
 
 interface Fixture {
   readonly tokenizers: Readonly<Record<string, unknown>>;
-  readonly texts: readonly { tokenizer: string; text: string; ids: number[]; special: number[]; offsets: [number, number][]; decoded: string }[];
+  readonly texts: readonly {
+    tokenizer: string;
+    text: string;
+    ids: number[];
+    special: number[];
+    offsets: [number, number][];
+    decoded: string;
+  }[];
   readonly chats: readonly {
-    template: string; chat: string; messages: Record<string, unknown>[]; variables: Record<string, unknown>; addGenerationPrompt: boolean;
-    text?: string; refused?: string; ids?: Record<string, number[]>; mask?: Record<string, number[]>;
+    template: string;
+    chat: string;
+    messages: Record<string, unknown>[];
+    variables: Record<string, unknown>;
+    addGenerationPrompt: boolean;
+    text?: string;
+    refused?: string;
+    ids?: Record<string, number[]>;
+    mask?: Record<string, number[]>;
   }[];
 }
 
@@ -22,8 +36,10 @@ export function goldenTokenizer(name: string): TextTokenizer {
   const known = made.get(name);
   if (known !== undefined) return known;
   const tokenizer = new TextTokenizer({
-    file: `/golden/${name}/tokenizer.json`, tokenizerJson: JSON.stringify(golden.tokenizers[name]),
-    configJson: JSON.stringify({ bos_token: '<s>', eos_token: '</s>' }), generationJson: '{}',
+    file: `/golden/${name}/tokenizer.json`,
+    tokenizerJson: JSON.stringify(golden.tokenizers[name]),
+    configJson: JSON.stringify({ bos_token: '<s>', eos_token: '</s>' }),
+    generationJson: '{}',
   });
   made.set(name, tokenizer);
   return tokenizer;
@@ -31,12 +47,22 @@ export function goldenTokenizer(name: string): TextTokenizer {
 
 export function fixtureTemplate(name: string, settings: TemplateSettings = {}): ChatTemplate {
   const file = path.join(__dirname, 'templates', `${name}.jinja`);
-  return new ChatTemplate({ text: readFileSync(file, 'utf8'), file: `${name}.jinja` }, specialTexts(goldenTokenizer('byte-level')), settings);
+  return new ChatTemplate(
+    { text: readFileSync(file, 'utf8'), file: `${name}.jinja` },
+    specialTexts(goldenTokenizer('byte-level')),
+    settings,
+  );
 }
 
 /** Messages as a data file would give them. */
 export function chatMessages(list: readonly Record<string, unknown>[]): ChatMessage[] {
-  return list.map(({ role, content, weight, ...extra }) => ({
-    role, content, ...(weight === undefined ? {} : { weight }), ...(Object.keys(extra).length === 0 ? {} : { extra }),
-  }) as ChatMessage);
+  return list.map(
+    ({ role, content, weight, ...extra }) =>
+      ({
+        role,
+        content,
+        ...(weight === undefined ? {} : { weight }),
+        ...(Object.keys(extra).length === 0 ? {} : { extra }),
+      }) as ChatMessage,
+  );
 }

@@ -42,24 +42,33 @@ describe.each(Object.keys(golden.tokenizers))('the %s tokenizer', (name) => {
 describe.each([...new Set(golden.chats.map(({ template }) => template))])('the template %s', (name) => {
   const cases = golden.chats.filter(({ template }) => template === name);
 
-  test.each(cases)('renders "$chat", generation prompt $addGenerationPrompt', ({ messages, variables, addGenerationPrompt, text, refused }) => {
-    const { tools, ...rest } = variables as { tools?: unknown[] };
-    const template = fixtureTemplate(name, { variables: rest });
-    const render = () => template.render(messages, { addGenerationPrompt, ...(tools === undefined ? {} : { tools }) });
-    if (refused !== undefined) expect(render).toThrow(TemplateRefusal);
-    else expect(render()).toBe(text);
-  });
+  test.each(cases)(
+    'renders "$chat", generation prompt $addGenerationPrompt',
+    ({ messages, variables, addGenerationPrompt, text, refused }) => {
+      const { tools, ...rest } = variables as { tools?: unknown[] };
+      const template = fixtureTemplate(name, { variables: rest });
+      const render = () =>
+        template.render(messages, { addGenerationPrompt, ...(tools === undefined ? {} : { tools }) });
+      if (refused !== undefined) expect(render).toThrow(TemplateRefusal);
+      else expect(render()).toBe(text);
+    },
+  );
 
   const tokenised = cases.filter(({ ids }) => ids !== undefined);
   test.each(tokenised)('gives the ids of "$chat"', ({ text, ids }) => {
-    for (const [tokenizer, expected] of Object.entries(ids ?? {})) expect([...goldenTokenizer(tokenizer).encode(text as string)]).toEqual(expected);
+    for (const [tokenizer, expected] of Object.entries(ids ?? {}))
+      expect([...goldenTokenizer(tokenizer).encode(text as string)]).toEqual(expected);
   });
 
   const marked = cases.filter(({ mask }) => mask !== undefined);
   if (marked.length > 0) {
     test.each(marked)('masks "$chat" as return_assistant_tokens_mask does', ({ messages, mask }) => {
       const place = { file: 'x.jsonl', row: 1 };
-      const masked = maskConversation(fixtureTemplate(name), { messages: chatMessages(messages), place }, { stops: ['</s>'], added: [] });
+      const masked = maskConversation(
+        fixtureTemplate(name),
+        { messages: chatMessages(messages), place },
+        { stops: ['</s>'], added: [] },
+      );
       for (const [tokenizer, expected] of Object.entries(mask ?? {})) {
         const { weights } = tokenWeights(goldenTokenizer(tokenizer), masked, false, place);
         expect([...weights]).toEqual(expected);
