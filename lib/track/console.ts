@@ -7,7 +7,7 @@ import type { Terminal } from './terminal.js';
 const BAR = 24;
 const ESCAPE = '\u001b[';
 /** Colour codes, kept by split. */
-const COLOR = new RegExp('(\u001b\\[[0-9;]*m)');
+const COLOR = new RegExp(`(${ESCAPE.replace('[', '\\[')}[0-9;]*m)`);
 
 export class ConsoleLog implements Sink {
   #drawn = false;

