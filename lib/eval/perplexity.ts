@@ -65,24 +65,34 @@ function addBatch(
   sum.read += labels.length;
 }
 
+/** A part of a sequence: tokens [begin, end), of which labels from `score` on count. */
+export interface Span {
+  readonly begin: number;
+  readonly end: number;
+  readonly score: number;
+}
+
 /**
- * Cuts a sequence longer than `length` into overlapping pieces: each token is scored once, the first piece scores all
- * of its tokens, and every later one only what is new, after at least `length - stride` tokens of context.
+ * Cuts `total` tokens into overlapping pieces of at most `length`: each token is scored once, the first piece scores
+ * all of its tokens, and every later one only what is new, after at least `length - stride` tokens of context.
  */
-export function strided(sequence: Sequence, length: number, stride = Math.max(1, Math.floor(length / 2))): Sequence[] {
-  const total = sequence.tokens.length;
-  if (total <= length) return [sequence];
-  const pieces: Sequence[] = [];
-  let scored = 0;
-  for (let begin = 0; scored < total; begin += stride) {
+export function stridedSpans(total: number, length: number, stride = Math.max(1, Math.floor(length / 2))): Span[] {
+  const spans: Span[] = [];
+  let score = 0;
+  for (let begin = 0; score < total; begin += stride) {
     const end = Math.min(total, begin + length);
-    const labels = sequence.labels.slice(begin, end);
-    labels.fill(-1, 0, scored - begin);
-    pieces.push({
-      tokens: sequence.tokens.slice(begin, end), labels, row: sequence.row,
-      ...(sequence.weights ? { weights: sequence.weights.slice(begin, end) } : {}),
-    });
-    scored = end;
+    spans.push({ begin, end, score });
+    score = end;
   }
-  return pieces;
+  return spans;
+}
+
+export function cut(sequence: Sequence, { begin, end, score }: Span): Sequence {
+  if (begin === 0 && end === sequence.tokens.length && score === 0) return sequence;
+  const labels = sequence.labels.slice(begin, end);
+  labels.fill(-1, 0, score - begin);
+  return {
+    tokens: sequence.tokens.slice(begin, end), labels, row: sequence.row,
+    ...(sequence.weights ? { weights: sequence.weights.slice(begin, end) } : {}),
+  };
 }

@@ -1,5 +1,5 @@
 // Loss of a data set: weighted, over scored tokens only, independent of packing; and strides that score each token once.
-import { evaluateLoss, strided } from '../../../lib/eval/perplexity.js';
+import { cut, evaluateLoss, stridedSpans } from '../../../lib/eval/perplexity.js';
 import type { Batch } from '../../../lib/batch.js';
 import type { Session } from '../../../lib/engine/types.js';
 
@@ -33,7 +33,7 @@ test('an error of one batch is the error', async () => {
 test.each([[10, 4, 2], [10, 4, 4], [11, 4, 3], [4, 4, 2], [5, 4, 1], [23, 8, 5]])('%d tokens in pieces of %d by %d score each token once', (total, length, stride) => {
   const tokens = Int32Array.from({ length: total }, (_, i) => i);
   const sequence = { tokens, labels: tokens.map((t) => t + 1), row: 0, weights: Float32Array.from(tokens, (t) => t) };
-  const pieces = strided(sequence, length, stride);
+  const pieces = stridedSpans(total, length, stride).map((span) => cut(sequence, span));
   const scored = pieces.flatMap((piece) => [...piece.labels].map((label, i) => ({ label, token: piece.tokens[i], weight: piece.weights![i], at: i }))
     .filter(({ label }) => label >= 0));
   expect(scored.map(({ label }) => label)).toEqual([...sequence.labels]);

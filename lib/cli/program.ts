@@ -1,0 +1,133 @@
+// The command line: which commands and options there are. What a command does lies in its own file, loaded only when
+// it runs.
+
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { EXIT, exitCodeOf } from './exit.js';
+import { Output } from './output.js';
+import type { OutputOptions, Streams } from './output.js';
+
+type Action<O> = (output: Output, options: O, ...args: string[]) => Promise<number>;
+
+/** Version of the package, from its package.json. */
+export function packageVersion(): string {
+  return (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version;
+}
+
+function number(low: number, whole = false): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && value >= low && (!whole || Number.isInteger(value))) return value;
+    throw new InvalidArgumentError(`expected a ${whole ? 'whole ' : ''}number of at least ${low}.`);
+  };
+}
+
+const list = (value: string, before: string[] = []): string[] => [...before, value];
+
+function withEngine(command: Command): Command {
+  return command
+    .option('--device <device>', 'cpu, cuda, cuda:<number> or auto', 'auto')
+    .addOption(new Option('--dtype <dtype>', 'how weights and activations are stored').choices(['f32', 'bf16']).default('f32'))
+    .option('--threads <n>', 'CPU threads; 0: one per core', number(0, true), 0);
+}
+
+function withModel(command: Command): Command {
+  return withEngine(command
+    .requiredOption('--model <model>', 'folder of a model, or its name on the hub')
+    .option('--revision <name>', 'branch, tag or commit on the hub')
+    .option('--adapter <folder>', 'PEFT folder of an adapter'));
+}
+
+function withSampling(command: Command, maxNewTokens: number): Command {
+  return command
+    .option('--max-new-tokens <n>', 'longest answer in tokens', number(1, true), maxNewTokens)
+    .option('--temperature <t>', '0: always the most likely token', number(0))
+    .option('--top-k <k>', 'draw from the k most likely tokens; 0: all', number(0, true))
+    .option('--top-p <p>', 'draw from the smallest set with this much probability', number(0))
+    .option('--repetition-penalty <x>', 'above 1: what was said becomes less likely', number(0))
+    .option('--seed <n>', 'seed of the draws', number(0, true), 0);
+}
+
+/** Builds the program. `finish` receives the exit code of the command that ran. */
+export function buildProgram(streams: Streams, finish: (code: number) => void): Command {
+  const program = new Command('whetstone')
+    .description('Fine-tune large language models with LoRA, on the CPU or on a GPU.')
+    .version(packageVersion())
+    .showHelpAfterError('(add --help for the options)')
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => void streams.stdout.write(text), writeErr: (text) => void streams.stderr.write(text) });
+
+  const run = <O>(load: () => Promise<Action<O>>) => async (...given: unknown[]): Promise<void> => {
+    const command = given.at(-1) as Command;
+    const options = command.opts<O & OutputOptions>();
+    const output = new Output(streams, options);
+    try {
+      const action = await load();
+      finish(await action(output, options, ...(command.processedArgs as string[]).filter((arg) => arg !== undefined)));
+    } catch (error) {
+      output.error(error);
+      finish(exitCodeOf(error));
+    }
+  };
+  const command = (name: string, description: string): Command => program.command(name).description(description)
+    .option('--json', 'one JSON object on stdout, everything else on stderr').option('--debug', 'show stacks of errors');
+
+  command('init', 'write a configuration with every key explained')
+    .argument('[file]', 'where', 'whetstone.yaml')
+    .option('--model <model>', 'folder of a model, or its name on the hub')
+    .option('--train <file>', 'training rows')
+    .option('--valid <file>', 'held-out rows')
+    .option('--output <folder>', 'folder of the run')
+    .option('--force', 'replace a file that is there')
+    .action(run(async () => (await import('./init.js')).initCommand));
+  command('train', 'fine-tune as a configuration says')
+    .argument('<config>', 'YAML file; see: whetstone init')
+    .option('--set <key=value...>', 'change keys of the configuration', list)
+    .option('--resume', 'go on from the last checkpoint in the output folder')
+    .option('--overwrite', 'delete an earlier run in the output folder')
+    .action(run(async () => (await import('./train.js')).trainCommand));
+  withModel(command('eval', 'loss and perplexity of rows'))
+    .requiredOption('--data <file...>', 'rows to score', list)
+    .addOption(new Option('--format <format>', 'how rows are read').choices(['auto', 'text', 'completion', 'alpaca', 'messages']).default('auto'))
+    .option('--batch-tokens <n>', 'most tokens of a batch', number(8, true), 2048)
+    .option('--max-length <n>', 'longest piece of a row in tokens; absent: the model\'s context', number(2, true))
+    .option('--stride <n>', 'step between pieces of a row that is longer; absent: half a piece', number(1, true))
+    .action(run(async () => (await import('./eval.js')).evalCommand));
+  withSampling(withModel(command('generate', 'continue a text')), 128)
+    .requiredOption('--prompt <text>', 'text to continue; several are answered together', list)
+    .option('--chat', 'the prompt is what a user says: use the chat template')
+    .option('--system <text>', 'with --chat: what the model is told first')
+    .option('--stop <text>', 'end before this text', list)
+    .action(run(async () => (await import('./generate.js')).generateCommand));
+  withSampling(withModel(command('chat', 'talk with a model')), 512)
+    .option('--system <text>', 'what the model is told first')
+    .action(run(async () => (await import('./chat.js')).chatCommand));
+  command('merge', 'write a model with an adapter folded in')
+    .requiredOption('--model <model>', 'folder of a model, or its name on the hub')
+    .option('--revision <name>', 'branch, tag or commit on the hub')
+    .requiredOption('--adapter <folder>', 'PEFT folder of an adapter')
+    .requiredOption('--output <folder>', 'where the merged model goes')
+    .action(run(async () => (await import('./merge.js')).mergeCommand));
+  command('devices', 'list what can compute here')
+    .action(run(async () => (await import('./devices.js')).devicesCommand));
+  command('doctor', 'look at the installation and say what is missing')
+    .action(run(async () => (await import('./doctor.js')).doctorCommand));
+  withEngine(command('quickstart', 'fine-tune the embedded model on the embedded task, and show what it learned'))
+    .option('--output <folder>', 'folder of the run', 'runs/quickstart')
+    .option('--steps <n>', 'updates; absent: a run of about a minute on two cores', number(1, true))
+    .option('--seed <n>', 'seed of the run', number(0, true), 42)
+    .action(run(async () => (await import('./quickstart.js')).quickstartCommand));
+  return program;
+}
+
+/** Runs a command line and returns its exit code. */
+export async function main(args: readonly string[], streams: Streams): Promise<number> {
+  let code: number = EXIT.ok;
+  try {
+    await buildProgram(streams, (result) => { code = result; }).parseAsync([...args], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  }
+  return code;
+}
