@@ -1,47 +1,34 @@
-// From encoded rows to batches: the epochs of a training run, and one pass in order for evaluation.
+// From encoded rows to batches: rows that are too long cut into pieces, and one pass in order for evaluation.
 
 import type { Batch } from '../batch.js';
-import { permutation } from '../data/shuffle.js';
 import { cut, stridedSpans } from '../eval/perplexity.js';
 import type { Span } from '../eval/perplexity.js';
 import { collate } from '../pack/collate.js';
-import type { CollateOptions } from '../pack/collate.js';
-import { pack } from '../pack/packer.js';
-import type { Bin } from '../pack/packer.js';
-import type { EncodedSet } from '../text/encoded-set.js';
-import type { PackedEpoch } from './feed.js';
+import type { SequenceSet } from '../pack/plan.js';
 
-export interface EpochOptions extends CollateOptions {
-  /** Most tokens of a batch. */
-  readonly budget: number;
-  readonly seed: number;
-  /** A new order in each epoch; false: the order of the data, always. */
-  readonly shuffle: boolean;
-}
-
-type Rows = Pick<EncodedSet, 'length' | 'lengthOf' | 'get'>;
-
-/** The packed batches of each epoch: a pure function of the rows, the options and the epoch's number. */
-export function epochsOf(rows: Rows, options: EpochOptions): (epoch: number) => PackedEpoch {
-  const { budget, seed, shuffle, ...collating } = options;
-  let last: { readonly epoch: number; readonly bins: readonly Bin[] } | undefined;
-  return (epoch) => {
-    if (last === undefined || (last.epoch !== epoch && shuffle)) {
-      const at = shuffle ? permutation(rows.length, seed, epoch) : (index: number): number => index;
-      const order = Array.from({ length: rows.length }, (_, index) => at(index));
-      const bins = [...pack(order, (item) => rows.lengthOf(item), { budget, seed: seed + epoch, mode: shuffle ? 'best-fit' : 'sequential' })];
-      last = { epoch, bins };
-    }
-    const { bins } = last;
-    return { count: bins.length, batch: (index) => collate(bins[index]!.map((item) => ({ sequence: rows.get(item) })), collating) };
+/** The same rows, with those longer than `length` in several pieces. Every label is learned once. */
+export function splitRows(rows: SequenceSet, length: number): SequenceSet {
+  const pieces: { readonly row: number; readonly begin: number; readonly end: number }[] = [];
+  for (let row = 0; row < rows.length; row++) {
+    const total = rows.lengthOf(row);
+    for (let begin = 0; begin < total; begin += length) pieces.push({ row, begin, end: Math.min(total, begin + length) });
+  }
+  if (pieces.length === rows.length) return rows;
+  return {
+    length: pieces.length,
+    lengthOf: (index) => pieces[index]!.end - pieces[index]!.begin,
+    get: (index) => {
+      const { row, begin, end } = pieces[index]!;
+      return cut(rows.get(row), { begin, end, score: begin });
+    },
   };
 }
 
 /** Most sequences that a batch of these rows can hold. */
-export function mostSequences(rows: Pick<Rows, 'length' | 'lengthOf'>, budget: number): number {
+export function mostSequences(rows: Pick<SequenceSet, 'length' | 'lengthOf'>, budget: number): number {
   let shortest = budget;
   for (let i = 0; i < rows.length; i++) shortest = Math.min(shortest, rows.lengthOf(i));
-  return Math.min(rows.length, Math.floor(budget / Math.max(1, shortest)));
+  return Math.max(1, Math.min(rows.length, Math.floor(budget / Math.max(1, shortest))));
 }
 
 export interface PassOptions {
@@ -55,7 +42,7 @@ export interface PassOptions {
 }
 
 /** One pass over all rows in order, batch by batch: only one batch is in memory. */
-export function* onePass(rows: Rows, options: PassOptions): Generator<Batch> {
+export function* onePass(rows: SequenceSet, options: PassOptions): Generator<Batch> {
   const { budget, slot, maxLength, stride } = options;
   let items: { readonly row: number; readonly span: Span }[] = [];
   let used = 0;

@@ -1,15 +1,15 @@
-// The order of batches over a whole run. Everything follows from the packed epochs, so a position is just the number
-// of updates done: a resumed run sees what an undisturbed one would have seen.
+// The order of batches over a whole run, cut into updates. Everything follows from the plan of batches, so a position
+// is just the number of updates done: a resumed run sees what an undisturbed one would have seen.
 
 import type { Batch } from '../batch.js';
 
-/** The packed batches of one pass over the data. `batch(i)` builds the arrays; it may be called again. */
-export interface PackedEpoch {
-  readonly count: number;
-  batch(index: number): Batch;
+/** As lib/pack's BatchPlan: how many batches an epoch has, and all of them from any place on. */
+export interface BatchSource {
+  report(epoch: number): { readonly batches: number };
+  batches(from: { readonly epoch: number; readonly index: number }): Iterator<{ readonly batch: Batch }>;
 }
 
-/** The micro-batches of one update. */
+/** The micro-batches of one update. Each is built when it is asked for: once, and in order. */
 export interface Window {
   /** Passes over the data when this update is done. */
   readonly epoch: number;
@@ -17,30 +17,35 @@ export interface Window {
 }
 
 export class Feed {
-  #epoch = -1;
-  #first = 0; // update with which the current epoch begins
-  #packed: PackedEpoch = { count: 0, batch: () => { throw new Error('no epoch yet'); } };
+  readonly #batches: Iterator<{ readonly batch: Batch }>;
+  #epoch = 0;
+  #index: number;
 
-  /** `pack(epoch)` must give the same batches whenever it is asked for the same epoch. */
-  constructor(private readonly pack: (epoch: number) => PackedEpoch, private readonly accumulation: number) {}
-
-  /** The window of update `step` (0 is the first). Steps must not go down. */
-  window(step: number): Window {
-    while (step >= this.#first + this.#updates()) {
-      this.#first += this.#updates();
-      this.#packed = this.pack(++this.#epoch);
-      if (this.#packed.count === 0) throw new RangeError(`epoch ${this.#epoch} has no batches`);
+  /** Begins after `step` updates. */
+  constructor(private readonly source: BatchSource, private readonly accumulation: number, step = 0) {
+    let left = step;
+    while (left >= this.#updates()) {
+      left -= this.#updates();
+      this.#epoch++;
     }
-    const begin = (step - this.#first) * this.accumulation;
-    const end = Math.min(this.#packed.count, begin + this.accumulation);
-    const packed = this.#packed;
-    return {
-      epoch: this.#epoch + end / packed.count,
-      batches: Array.from({ length: end - begin }, (_, i) => () => packed.batch(begin + i)),
-    };
+    this.#index = left * accumulation;
+    this.#batches = source.batches({ epoch: this.#epoch, index: this.#index });
+  }
+
+  /** The next update's window. Windows never span two epochs: the last one of an epoch may be shorter. */
+  next(): Window {
+    const count = this.source.report(this.#epoch).batches;
+    const end = Math.min(count, this.#index + this.accumulation);
+    const batches = Array.from({ length: end - this.#index }, () => () => (this.#batches.next() as { value: { batch: Batch } }).value.batch);
+    const epoch = this.#epoch + end / count;
+    this.#index = end === count ? 0 : end;
+    if (end === count) this.#epoch++;
+    return { epoch, batches };
   }
 
   #updates(): number {
-    return Math.ceil(this.#packed.count / this.accumulation);
+    const { batches } = this.source.report(this.#epoch);
+    if (batches === 0) throw new RangeError(`epoch ${this.#epoch} has no batches`);
+    return Math.ceil(batches / this.accumulation);
   }
 }

@@ -37,6 +37,7 @@ export interface Score {
 export interface Job {
   readonly session: Session;
   readonly slot: AdapterSlot;
+  /** Stands at the first update to come. */
   readonly feed: Feed;
   readonly plan: Plan;
   readonly rule: Omit<UpdateRule, 'slot' | 'lr'>;
@@ -127,7 +128,7 @@ interface Prepared {
 
 function prepare(job: Job, step: number): Prepared | undefined {
   if (step >= job.plan.steps) return undefined;
-  const window = job.feed.window(step);
+  const window = job.feed.next();
   return { window, first: window.batches[0]!() };
 }
 

@@ -13,8 +13,18 @@ const data = z.strictObject({
   train: files().describe('Training rows: a file (.jsonl, .json, .csv, .parquet, .txt) or a list of files.'),
   valid: files().optional().describe('Held-out rows, for the validation loss. Without them nothing is validated.'),
   format: z.enum(['auto', 'text', 'completion', 'alpaca', 'messages']).default('auto')
-    .describe('How a row is read: "text" learns every token, "completion" (prompt and completion), "alpaca" (instruction, input, ' +
-      'output) and "messages" (chats) learn only what the model must answer. "auto" looks at the fields of the first row.'),
+    .describe('How a row is read: "text" learns every token but the first; "completion" (prompt and completion), "alpaca" (instruction, ' +
+      'input, output) and "messages" (chats) learn only what the model must answer. "auto" looks at the fields of the first row.'),
+  fields: z.partialRecord(z.enum(['text', 'prompt', 'completion', 'instruction', 'input', 'output', 'messages', 'tools', 'weight']), z.string().min(1)).optional()
+    .describe('Other names of the fields, such as {prompt: question, completion: answer}.'),
+  trainOn: z.union([z.enum(['completions', 'last', 'all']), z.array(z.enum(['system', 'user', 'assistant', 'tool'])).min(1)],
+    { error: 'expected "completions", "last", "all" or a list of roles' })
+    .default('completions')
+    .describe('What is learned of a chat: every answer of the model, the last one, everything, or what some roles say.'),
+  chatTemplate: z.string().min(1).optional().describe('A Jinja file to use instead of the model\'s own chat template.'),
+  tooLong: z.enum(['split', 'truncate', 'drop', 'error']).optional()
+    .describe('What happens to a row longer than train.maxLength. Absent: "split" for plain text (pieces, nothing is lost), "error" for rows ' +
+      'with an answer, whose end would never be learned.'),
 });
 
 const lora = z.strictObject({
@@ -49,7 +59,7 @@ const train = z.strictObject({
   decayRatio: z.number().min(0).max(1).default(0.1).describe('Share of all updates in which the wsd schedule decays.'),
   batchTokens: whole(8).default(2048).describe('Most tokens of one micro-batch. Rows are packed without padding.'),
   accumulation: whole(1).default(1).describe('Micro-batches of one update.'),
-  maxLength: whole(8).optional().describe('Longest row in tokens; longer ones are cut. Absent: what the model and batchTokens allow.'),
+  maxLength: whole(8).optional().describe('Longest sequence in tokens; see data.tooLong. Absent: what the model\'s context and batchTokens allow.'),
   shuffle: z.boolean().default(true).describe('Draw a new order of the rows in each epoch.'),
   weightDecay: z.number().min(0).default(0).describe('Decoupled weight decay of AdamW.'),
   betas: z.tuple([share(), share()]).default([0.9, 0.999]).describe('Moment decays of AdamW.'),

@@ -27,6 +27,12 @@ test('the least configuration gets every documented default', () => {
   expect(checkConfig({ model: 'm', data: { train: 'a.jsonl' } })).toEqual(config);
 });
 
+test('fields, roles and templates of the data', () => {
+  const config = parseConfig(`model: m\ndata: {train: [a.jsonl, b.csv], fields: {prompt: q}, trainOn: [assistant], tooLong: drop}\n`);
+  expect(config.data).toMatchObject({ train: ['a.jsonl', 'b.csv'], fields: { prompt: 'q' }, trainOn: ['assistant'], tooLong: 'drop' });
+  expect(problem('model: m\ndata: {train: a, fields: {prompd: q}}\n').message).toMatch(/prompd/);
+});
+
 test('alpha is twice the rank unless given', () => {
   expect(parseConfig(`${LEAST}lora:\n  r: 4\n`).lora.alpha).toBe(8);
   expect(parseConfig(`${LEAST}lora:\n  r: 4\n  alpha: 3.5\n`).lora.alpha).toBe(3.5);

@@ -28,7 +28,10 @@ function start(options: Options = {}) {
   const run = new Run(0.5, async (context) => ({
     job: {
       session, slot: 0, rule: { clip: 0 }, factor: () => 1,
-      feed: new Feed(() => ({ count: batches.length, batch: (i) => fakeBatch(...batches[i]!) }), options.accumulation ?? 1),
+      feed: new Feed({
+        report: () => ({ batches: batches.length }),
+        * batches({ index }) { for (;; index++) yield { batch: fakeBatch(...batches[index % batches.length]!) }; },
+      }, options.accumulation ?? 1, options.start?.step),
       plan: { steps: options.steps ?? 4, validEvery: 1, saveEvery: 2 },
       stopping: { patience: 0, minDelta: 0, better: 'smaller', metric: 'validLoss' },
       save: async (progress) => (saves.push(progress), `step-${progress.step}`),

@@ -1,0 +1,53 @@
+// `whetstone eval`: loss and perplexity of rows, with or without an adapter.
+
+import { evaluateLoss } from '../eval/perplexity.js';
+import { count } from '../track/format.js';
+import { mostSequences, onePass } from '../train/data.js';
+import { encodeRows } from '../train/rows.js';
+import { loadParts, openParts } from '../train/open.js';
+import { EXIT } from './exit.js';
+import { engineLimits } from './options.js';
+import type { ModelOptions } from './options.js';
+import type { Output } from './output.js';
+
+interface Options extends ModelOptions {
+  readonly data: readonly string[];
+  readonly format: 'auto' | 'text' | 'completion' | 'alpaca' | 'messages';
+  readonly batchTokens: number;
+  readonly maxLength?: number;
+  readonly stride?: number;
+}
+
+export async function evalCommand(output: Output, options: Options): Promise<number> {
+  const parts = await loadParts(options);
+  const context = parts.model.spec.rope.maxPositions;
+  const maxLength = Math.min(options.maxLength ?? context, context);
+  const budget = Math.max(options.batchTokens, Math.min(maxLength, 8192));
+  const rows = await encodeRows(parts, options.data, { format: options.format });
+  try {
+    await using opened = await openParts(parts, {
+      ...engineLimits(options), maxTokens: budget, maxSequences: mostSequences(rows, budget),
+    });
+    const { session, slot } = opened;
+    const began = performance.now();
+    const report = await evaluateLoss(session, onePass(rows, { budget, slot, maxLength, stride: options.stride }), {
+      accuracy: true,
+      onBatch: ({ read }) => {
+        if (output.terminal.live) output.terminal.write(`\r${count(read)} of ${count(rows.report.tokens)} tokens`);
+      },
+    });
+    if (output.terminal.live) output.terminal.write('\r\u001b[2K');
+    const seconds = (performance.now() - began) / 1000;
+    output.result(
+      {
+        loss: report.loss, perplexity: report.perplexity, tokens: report.tokens, accuracy: report.accuracy, rows: rows.report.kept,
+        model: options.model, adapter: options.adapter ?? null, device: opened.device, tokensPerSecond: report.read / seconds,
+      },
+      `loss        ${report.loss.toFixed(6)} (nats a token, ${count(report.tokens)} scored tokens of ${count(rows.report.kept)} rows)\n` +
+      `perplexity  ${report.perplexity.toFixed(4)}\naccuracy    ${(100 * report.accuracy).toFixed(2)} %`,
+    );
+  } finally {
+    rows.close();
+  }
+  return EXIT.ok;
+}
