@@ -27,7 +27,7 @@ export async function chatCommand(output: Output, options: Options): Promise<num
     ...engineLimits(options), maxTokens: context, maxSequences: 1, cacheTokens: context, cacheSequences: 1,
   });
   const { generation } = parts.model;
-  const drawn = generation.doSample ? generation : {};
+  const drawn: Partial<typeof generation> = generation.doSample ? generation : {};
   const sampling = samplingOf(parts, {
     ...options, temperature: options.temperature ?? drawn.temperature ?? 0.7, topK: options.topK ?? drawn.topK, topP: options.topP ?? drawn.topP,
     repetitionPenalty: options.repetitionPenalty ?? generation.repetitionPenalty,

@@ -26,11 +26,11 @@ export async function evalCommand(output: Output, options: Options): Promise<num
   const rows = await encodeRows(parts, options.data, { format: options.format });
   try {
     await using opened = await openParts(parts, {
-      ...engineLimits(options), maxTokens: budget, maxSequences: mostSequences(rows, budget),
+      ...engineLimits(options), maxTokens: budget, maxSequences: mostSequences(rows.set, budget),
     });
     const { session, slot } = opened;
     const began = performance.now();
-    const report = await evaluateLoss(session, onePass(rows, { budget, slot, maxLength, stride: options.stride }), {
+    const report = await evaluateLoss(session, onePass(rows.set, { budget, slot, maxLength, stride: options.stride }), {
       accuracy: true,
       onBatch: ({ read }) => {
         if (output.terminal.live) output.terminal.write(`\r${count(read)} of ${count(rows.report.tokens)} tokens`);

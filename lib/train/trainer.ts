@@ -59,6 +59,7 @@ export interface Outcome {
 }
 
 const now = (): number => performance.now() / 1000;
+const later = (): undefined => undefined;
 
 /** Runs from `start` to the end of the plan, an early stop, or `control.stop`; the last state is always saved. */
 export async function trainLoop(job: Job, start: Progress): Promise<Outcome> {
@@ -67,7 +68,7 @@ export async function trainLoop(job: Job, start: Progress): Promise<Outcome> {
   const began = now() - start.seconds;
   let progress = start;
   let saved = start.step;
-  let reason: Outcome['reason'] = 'finished';
+  let early = job.stopping.patience > 0 && start.stopping.waited >= job.stopping.patience;
 
   const save = async (): Promise<void> => {
     progress = { ...progress, seconds: now() - began };
@@ -77,17 +78,13 @@ export async function trainLoop(job: Job, start: Progress): Promise<Outcome> {
   };
 
   if (start.step === 0 && job.validate) progress = { ...progress, validLoss: (await validate(job, start, false)).loss };
-  let next = prepare(job, start.step);
+  let next = early ? undefined : prepare(job, start.step);
   while (next) {
     await job.ready();
-    if (!(await control.gate((paused) => emit({ type: paused ? 'paused' : 'resumed', step: progress.step })))) {
-      reason = 'stopped';
-      break;
-    }
+    if (!(await control.gate((paused) => emit({ type: paused ? 'paused' : 'resumed', step: progress.step })))) break;
     const stepBegan = now();
     const lr = control.learningRate * job.factor(progress.step);
-    const { epoch } = next.window;
-    const step = progress.step + 1;
+    const [step, { epoch }] = [progress.step + 1, next.window];
     const update: Update = await oneUpdate(job, next, lr, step).catch((error: unknown) => {
       throw explain(error, step, saved);
     });
@@ -103,20 +100,18 @@ export async function trainLoop(job: Job, start: Progress): Promise<Outcome> {
       tokens: update.tokens, scored: update.scored, seconds, ...meter.note(update.tokens, update.scored, seconds, plan.steps - step),
     });
 
-    let improved = false;
-    let stop = false;
+    let [improved, stop] = [false, false];
     if (job.validate && (step % plan.validEvery === 0 || step === plan.steps)) {
       const score = await validate(job, progress, true);
       ({ improved, stop } = score);
       progress = { ...progress, stopping: score.state, validLoss: score.loss };
     }
     if (improved || step % plan.saveEvery === 0 || step === plan.steps) await save();
-    if (stop) {
-      reason = 'early-stop';
-      break;
-    }
+    early = stop;
+    if (early) break;
   }
   if (saved !== progress.step || progress.step === 0) await save();
+  const reason = early ? 'early-stop' : progress.step < plan.steps ? 'stopped' : 'finished';
   return { reason, progress: { ...progress, seconds: now() - began } };
 }
 
@@ -167,14 +162,14 @@ async function oneUpdate(job: Job, { window, first }: Prepared, lr: number, step
     const report = (await update)[0]!;
     return { ...sum, next, gradNorm: report.gradNorm };
   } catch (error) {
-    await session.dropGradients().catch(() => undefined);
+    await session.dropGradients().catch(later);
     throw error;
   }
 }
 
 /** Its rejection is looked at later, or never if an earlier one came first. */
 function quiet<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => undefined);
+  promise.catch(later);
   return promise;
 }
 

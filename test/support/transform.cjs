@@ -6,7 +6,7 @@ module.exports = {
   process(source, filename) {
     const { code } = transformSync(source, {
       loader: filename.endsWith('ts') ? 'ts' : 'js',
-      format: 'cjs', target: 'node20', sourcemap: 'inline', sourcefile: filename,
+      format: 'cjs', target: 'node20', supported: { 'dynamic-import': false }, sourcemap: 'inline', sourcefile: filename,
       define: { 'import.meta.url': JSON.stringify(pathToFileURL(filename).href) },
     });
     return { code };

@@ -118,6 +118,14 @@ test('going on from saved progress equals not having stopped', async () => {
   expect({ ...result, seconds: 0 }).toEqual({ ...reference, seconds: 0 });
 });
 
+test('going on after an early stop does not go on', async () => {
+  const { run } = start({
+    start: { ...FRESH, step: 3, stopping: { bestValue: 1, bestStep: 1, waited: 2 } },
+    job: { stopping: { patience: 2, minDelta: 0, better: 'smaller', metric: 'validLoss' } },
+  });
+  expect(await run.result).toMatchObject({ reason: 'early-stop', steps: 3 });
+});
+
 test('pause holds, resume goes on, the learning rate changes at once and is kept', async () => {
   const { run, session, saves } = start({ steps: 5 });
   const seen: string[] = [];

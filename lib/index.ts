@@ -1,0 +1,53 @@
+// The public door: named re-exports and nothing else.
+
+export { train } from './train/train.js';
+export type { TrainOptions } from './train/train.js';
+export type { Run, TrainResult } from './train/run.js';
+export type { Config, ConfigInput } from './train/config/schema.js';
+export { checkConfig, parseConfig, readConfig } from './train/config/parse.js';
+export type {
+  CheckpointEvent, EndEvent, PauseEvent, PhaseEvent, Sink, StartEvent, StepEvent, TrainEvent, ValidationEvent, WarningEvent,
+} from './track/events.js';
+export { ConsoleLog } from './track/console.js';
+export { terminalOf } from './track/terminal.js';
+export { drawCurve } from './track/curve.js';
+export { readMetrics } from './track/metrics.js';
+export type { Metric } from './track/metrics.js';
+
+export { loadParts, openParts, resolveDevice } from './train/open.js';
+export type { Limits, Opened, Parts, PartsOptions } from './train/open.js';
+export { encodeRows } from './train/rows.js';
+export type { Rows, RowsOptions } from './train/rows.js';
+export { onePass } from './train/data.js';
+export { evaluateLoss } from './eval/perplexity.js';
+export type { EvaluateOptions, LossReport } from './eval/perplexity.js';
+export { generateText, streamText } from './eval/generate.js';
+export type { GeneratedText, GenerateOptions, Prompt, TextPiece } from './eval/generate.js';
+export { scheduleFactor } from './train/schedule.js';
+export type { ScheduleName, ScheduleOptions } from './train/schedule.js';
+
+export { loadModel } from './model/load.js';
+export type { LoadedModel } from './model/load.js';
+export { TextTokenizer } from './text/tokenizer.js';
+export { ChatTemplate, loadChatTemplate } from './text/chat-template.js';
+export { openDataset } from './pack/dataset.js';
+export type { Dataset, DatasetOptions } from './pack/dataset.js';
+export { BatchPlan } from './pack/plan.js';
+export { collate } from './pack/collate.js';
+
+export { devices, openSession } from './engine/session.js';
+export type {
+  AdapterModule, AdapterOptions, AdapterState, Cancellable, DeviceInfo, Evaluation, GenerateSequence, GenerateStep, Generation, Session,
+  SessionOptions, SlotLoss, UpdateReport, UpdateRule,
+} from './engine/types.js';
+export type { AdapterSlot, Batch, Segment, Sequence } from './batch.js';
+export type { HostTensor, ModelSpec, Projection, RopeSpec, TensorName, TensorSource } from './tensors.js';
+
+export { readAdapter, writeAdapter } from './checkpoint/adapter.js';
+export type { LoadedAdapter, WriteAdapterOptions } from './checkpoint/adapter.js';
+export { resolveTargets } from './checkpoint/targets.js';
+export type { LoraConfig } from './checkpoint/targets.js';
+export { mergeAdapter } from './checkpoint/merge.js';
+
+export { EngineError, isEngineError } from './errors.js';
+export type { EngineErrorCode, EngineErrorDetails, MemoryLine } from './errors.js';

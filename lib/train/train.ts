@@ -1,0 +1,205 @@
+// `train`: from a configuration to a run. Loads model and rows, plans, opens the engine, and knows what lies where in
+// the run's folder.
+
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeAdapter } from '../checkpoint/adapter.js';
+import { resolveTargets } from '../checkpoint/targets.js';
+import type { LoraConfig } from '../checkpoint/targets.js';
+import { EngineError } from '../errors.js';
+import { evaluateLoss } from '../eval/perplexity.js';
+import { moduleName, projectionsOf } from '../model/names.js';
+import { BatchPlan } from '../pack/plan.js';
+import type { ModelSpec } from '../tensors.js';
+import { drawCurve } from '../track/curve.js';
+import type { Sink } from '../track/events.js';
+import { MetricsLog, readMetrics, rewindMetrics } from '../track/metrics.js';
+import { TensorBoardLog } from '../track/tensorboard.js';
+import { Checkpoints } from './checkpoints.js';
+import { checkConfig } from './config/parse.js';
+import type { Config, ConfigInput } from './config/schema.js';
+import { writeResolved } from './config/write.js';
+import { mostSequences, onePass } from './data.js';
+import { Feed } from './feed.js';
+import { loadParts, openParts } from './open.js';
+import { makePlan } from './plan.js';
+import { encodeRows } from './rows.js';
+import { Run } from './run.js';
+import type { Stage, StageContext } from './run.js';
+import { scheduleFactor } from './schedule.js';
+import { FRESH_STOPPING } from './stopping.js';
+import type { Outcome, Progress } from './trainer.js';
+
+export interface TrainOptions {
+  /** Go on from the last checkpoint in the output folder, or begin when there is none. @default false */
+  readonly resume?: boolean;
+  /** Delete an earlier run in the output folder. @default false */
+  readonly overwrite?: boolean;
+  /** Aborting it cancels the run. */
+  readonly signal?: AbortSignal;
+  /** Receive every event, beside the files of the run's folder. */
+  readonly sinks?: readonly Sink[];
+}
+
+/**
+ * Begins a training run and returns it at once. What is wrong with the configuration is thrown here (ERR_CONFIG);
+ * everything else rejects `run.result` and ends its readers.
+ */
+export function train(input: ConfigInput, options: TrainOptions = {}): Run {
+  const config = checkConfig(input);
+  return new Run(config.train.learningRate, (context) => prepare(config, options, context), options);
+}
+
+async function prepare(config: Config, options: TrainOptions, context: StageContext): Promise<Stage> {
+  const { emit, control: { signal } } = context;
+  const phase = (name: 'model' | 'data' | 'engine' | 'resume', message: string, done?: number, total?: number): void =>
+    emit({ type: 'phase', phase: name, message, done, total });
+  const closing: (() => void | Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const one of closing.splice(0).reverse()) await one();
+  };
+  try {
+    await openOutput(config.output, options);
+    phase('model', `reading ${config.model}`);
+    const parts = await loadParts({ model: config.model, revision: config.revision, signal });
+    const { spec } = parts.model;
+    for (const note of parts.model.notes) emit({ type: 'warning', message: note });
+
+    const budget = config.train.batchTokens;
+    const maxLength = Math.min(config.train.maxLength ?? Infinity, spec.rope.maxPositions, budget);
+    const encode = async (files: string | readonly string[], what: string) => {
+      phase('data', `reading ${what} rows`);
+      const rows = await encodeRows(parts, files, { ...config.data, maxLength, signal, onProgress: (done) => phase('data', `reading ${what} rows`, done) });
+      closing.push(rows.close);
+      for (const message of rows.warnings) emit({ type: 'warning', message });
+      return rows;
+    };
+    const rows = await encode(config.data.train, 'training');
+    const valid = config.data.valid === undefined ? undefined : await encode(config.data.valid, 'validation');
+
+    const batches = new BatchPlan(rows.set, {
+      batchTokens: budget, seed: config.train.seed, shuffle: config.train.shuffle,
+      collate: { neftuneAlpha: config.train.neftuneAlpha, labelSmoothing: config.train.labelSmoothing },
+    });
+    const plan = makePlan({ ...config.train, batchesOf: (epoch) => batches.report(epoch).batches });
+    const lora = loraOf(config, spec);
+    const modules = resolveTargets(spec, lora);
+
+    phase('engine', 'loading the weights');
+    const { session, slot, device } = await openParts(parts, {
+      device: config.device, dtype: config.train.dtype, threads: config.threads, maxTokens: budget,
+      maxSequences: Math.max(mostSequences(rows.set, budget), valid === undefined ? 1 : mostSequences(valid.set, budget)),
+      training: true, signal, onProgress: (done, total) => phase('engine', 'loading the weights', done, total),
+    }, { modules, dropout: config.lora.dropout, seed: BigInt(config.train.seed) });
+    closing.push(() => session.close());
+
+    const checkpoints = new Checkpoints(config.output, {
+      session, slot, spec, lora, keep: config.train.keep, baseModel: config.model, revision: parts.model.revision,
+      identity: { config, model: parts.model.fingerprint, rows: rows.key, valid: valid?.key ?? null, steps: plan.steps },
+      warn: (message: string) => emit({ type: 'warning', message }),
+    });
+    if (options.resume) phase('resume', 'reading the last checkpoint');
+    const start = (options.resume ? await checkpoints.restore() : undefined) ?? fresh(config);
+    context.control.learningRate = start.learningRate;
+
+    await mkdir(config.output, { recursive: true });
+    await writeFile(join(config.output, 'config.yaml'), writeResolved(config));
+    const metrics = join(config.output, 'metrics.jsonl');
+    const history = await rewindMetrics(metrics, start.step);
+    const sinks = [new MetricsLog(metrics), new TensorBoardLog(config.output, history)];
+
+    return {
+      job: {
+        session, slot, plan,
+        feed: new Feed(batches, config.train.accumulation, start.step),
+        rule: { clip: config.train.clip, weightDecay: config.train.weightDecay, betas: config.train.betas, eps: config.train.epsilon },
+        factor: scheduleFactor({ ...config.train, steps: plan.steps }),
+        stopping: { ...config.train.earlyStopping, better: config.train.earlyStopping.metric === 'validLoss' ? 'smaller' : 'larger' },
+        ...(valid === undefined ? {} : {
+          validate: (aborted: AbortSignal) =>
+            evaluateLoss(session, onePass(valid.set, { budget, slot, maxLength }), { accuracy: true, signal: aborted }),
+        }),
+        save: async (progress) => {
+          await context.flush();
+          return checkpoints.save(progress);
+        },
+        emit, ready: context.ready, control: context.control,
+      },
+      start,
+      startEvent: {
+        type: 'start', step: start.step, steps: plan.steps, model: config.model, device, dtype: config.train.dtype,
+        parameters: (await session.readAdapter(slot, 'weights')).reduce((sum, { data }) => sum + data.length, 0),
+        rows: rows.report.kept, tokens: rows.report.tokens, output: config.output,
+      },
+      output: config.output,
+      sinks,
+      finish: async (outcome) => {
+        if (outcome.reason === 'stopped') return { adapter: checkpoints.adapterOf(outcome.progress.step), adapterStep: outcome.progress.step };
+        return { adapter: join(config.output, 'adapter'), adapterStep: await finish(outcome) };
+      },
+      conclude: () => drawRun(config),
+      snapshot: async (folder) => {
+        const target = folder ?? join(config.output, 'snapshots', String(Date.now()));
+        await writeAdapter(target, { spec, lora, tensors: await session.readAdapter(slot, 'weights'), baseModel: config.model, revision: parts.model.revision });
+        return target;
+      },
+      close,
+    };
+
+    /** Writes the final adapter, the best one if there was a validation, and returns its step. */
+    async function finish({ progress }: Outcome): Promise<number> {
+      const best = config.train.restoreBest ? progress.stopping.bestStep : null;
+      if (best !== null && best !== progress.step) await checkpoints.loadWeights(best);
+      await writeAdapter(join(config.output, 'adapter'), {
+        spec, lora, tensors: await session.readAdapter(slot, 'weights'), baseModel: config.model, revision: parts.model.revision,
+      });
+      return best ?? progress.step;
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function fresh(config: Config): Progress {
+  return {
+    step: 0, stopping: FRESH_STOPPING, learningRate: config.train.learningRate, lastLoss: null, lossSum: 0, weightSum: 0,
+    validLoss: null, seconds: 0,
+  };
+}
+
+/** The configuration's adapter in the words of PEFT. There a list of layers goes with a list of modules only. */
+function loraOf({ lora }: Config, spec: ModelSpec): LoraConfig {
+  const all = lora.targetModules === 'all-linear' && lora.layersToTransform !== undefined;
+  const targetModules = all ? [...new Set(projectionsOf(spec).filter((name) => name !== 'head').map(moduleName))] : lora.targetModules;
+  return { ...lora, alpha: lora.alpha!, targetModules };
+}
+
+/** Files and folders that a run makes. */
+const OURS = /^(adapter|checkpoints|snapshots|config\.yaml|metrics\.jsonl(\.tmp)?|curve\.svg|events\.out\.tfevents\..*\.whetstone)$/;
+
+/** An output folder with an earlier run is only touched when that was asked for. */
+async function openOutput(folder: string, options: TrainOptions): Promise<void> {
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw new EngineError(`output: ${folder} cannot be used (${error.message})`, { code: 'ERR_CONFIG', key: 'output' }, { cause: error });
+  });
+  const ours = names.filter((name) => OURS.test(name));
+  if (options.resume || !ours.some((name) => name === 'adapter' || name === 'checkpoints' || name === 'metrics.jsonl')) return;
+  if (!options.overwrite) {
+    throw new EngineError(
+      `output: ${folder} holds an earlier run. Go on with it (--resume), delete it first (--overwrite), or choose another folder (--set output=…)`,
+      { code: 'ERR_CONFIG', key: 'output' });
+  }
+  await Promise.all(ours.map((name) => rm(join(folder, name), { recursive: true, force: true })));
+}
+
+async function drawRun(config: Config): Promise<void> {
+  const metrics = await readMetrics(join(config.output, 'metrics.jsonl'));
+  const { r, alpha } = config.lora;
+  const svg = drawCurve(metrics, {
+    title: `Loss of ${config.model.split('/').at(-1)}`,
+    subtitle: `LoRA r = ${r}, alpha = ${alpha}; ${config.train.schedule} to ${config.train.learningRate}`,
+  });
+  await writeFile(join(config.output, 'curve.svg'), svg);
+}
