@@ -35,7 +35,8 @@ export type { Dataset, DatasetOptions } from './pack/dataset.js';
 export { BatchPlan } from './pack/plan.js';
 export { collate } from './pack/collate.js';
 
-export { devices, openSession } from './engine/session.js';
+export { devices } from './engine/devices.js';
+export { openSession } from './engine/session.js';
 export type {
   AdapterModule, AdapterOptions, AdapterState, Cancellable, DeviceInfo, Evaluation, GenerateSequence, GenerateStep, Generation, Session,
   SessionOptions, SlotLoss, UpdateReport, UpdateRule,

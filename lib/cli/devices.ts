@@ -1,6 +1,6 @@
 // `whetstone devices`: what can compute here.
 
-import { devices } from '../engine/session.js';
+import { devices } from '../engine/devices.js';
 import { bytes } from '../track/format.js';
 import { EXIT } from './exit.js';
 import type { Output } from './output.js';

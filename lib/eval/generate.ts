@@ -75,7 +75,7 @@ export async function* streamText(
   const { temperature, topK, topP, repetitionPenalty, seed = 0n, signal } = options;
   if (options.maxNewTokens <= 0 || prompts.length === 0) return live.map(finished);
   const generation = await session.generate(prompts.map((prompt, index) => ({
-    prompt: prompt.tokens, slot: prompt.slot ?? -1, temperature, topK, topP, repetitionPenalty, seed: seed + BigInt(index),
+    prompt: prompt.tokens, slot: prompt.slot ?? -1, maxNewTokens: live[index]!.limit, temperature, topK, topP, repetitionPenalty, seed: seed + BigInt(index),
   })), { signal });
   try {
     let done: number[] = [];

@@ -1,4 +1,4 @@
-// The loss curve as a standalone SVG: training loss (each update faint, its running mean bold), validation loss with
+// The loss curve as a standalone SVG: training loss (each update faint, a centred mean bold), validation loss with
 // its best point marked, axes with round numbers, a legend. Pure: metrics in, text out.
 
 import { count } from './format.js';
@@ -27,15 +27,13 @@ export function ticks(low: number, high: number, wanted: number): number[] {
   return out;
 }
 
-/** Exponential running mean with the start corrected, over about `window` points. */
-export function smooth(points: readonly Point[], window: number): Point[] {
-  const keep = 1 - 1 / Math.max(1, window);
-  let sum = 0;
-  let weight = 0;
-  return points.map(([x, y]) => {
-    sum = keep * sum + y;
-    weight = keep * weight + 1;
-    return [x, sum / weight];
+/** Centred running mean over `half` points to each side, fewer near the ends: it neither lags nor leads. */
+export function smooth(points: readonly Point[], half: number): Point[] {
+  const sums = [0];
+  for (const [, y] of points) sums.push(sums.at(-1)! + y);
+  return points.map(([x], i) => {
+    const reach = Math.min(half, i, points.length - 1 - i);
+    return [x, (sums[i + reach + 1]! - sums[i - reach]!) / (2 * reach + 1)];
   });
 }
 
@@ -54,7 +52,7 @@ export function drawCurve(metrics: readonly Metric[], options: CurveOptions): st
   const finite = (point: Point): boolean => Number.isFinite(point[1]);
   const train = metrics.filter((m) => m.type === 'step').map((m): Point => [m.step, m.loss]).filter(finite);
   const valid = metrics.filter((m) => m.type === 'validation').map((m): Point => [m.step, m.loss]).filter(finite);
-  const mean = smooth(train, Math.min(50, Math.max(1, train.length / 20)));
+  const mean = smooth(train, Math.ceil(train.length / 50));
   const all = [...train, ...valid];
   if (all.length === 0) return frame(options, `<text x="${WIDTH / 2}" y="${HEIGHT / 2}" class="label" text-anchor="middle">no updates yet</text>`);
 

@@ -4,7 +4,8 @@
 import type { AdapterSlot } from '../batch.js';
 import { readAdapter } from '../checkpoint/adapter.js';
 import type { LoadedAdapter } from '../checkpoint/adapter.js';
-import { devices, openSession } from '../engine/session.js';
+import { devices } from '../engine/devices.js';
+import { openSession } from '../engine/session.js';
 import type { AdapterOptions, Session, SessionOptions } from '../engine/types.js';
 import { loadModel } from '../model/load.js';
 import type { LoadedModel } from '../model/load.js';

@@ -8,7 +8,7 @@ import { trainLoop } from './trainer.js';
 import type { Job, Outcome, Progress } from './trainer.js';
 
 export interface TrainResult {
-  /** "finished", "early-stop", or "stopped" by `stop()`: then `adapter` is that of the last checkpoint. */
+  /** "finished", "early-stop", or "stopped" by `stop()`: then `adapter` is the last one, not the best. */
   readonly reason: Outcome['reason'];
   /** The PEFT folder. */
   readonly adapter: string;

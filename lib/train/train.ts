@@ -93,8 +93,9 @@ async function prepare(config: Config, options: TrainOptions, context: StageCont
     }, { modules, dropout: config.lora.dropout, seed: BigInt(config.train.seed) });
     closing.push(() => session.close());
 
+    const better = config.train.earlyStopping.metric === 'validLoss' ? 'smaller' : 'larger';
     const checkpoints = new Checkpoints(config.output, {
-      session, slot, spec, lora, keep: config.train.keep, baseModel: config.model, revision: parts.model.revision,
+      session, slot, keep: config.train.keep, better,
       identity: { config, model: parts.model.fingerprint, rows: rows.key, valid: valid?.key ?? null, steps: plan.steps },
       warn: (message: string) => emit({ type: 'warning', message }),
     });
@@ -114,7 +115,7 @@ async function prepare(config: Config, options: TrainOptions, context: StageCont
         feed: new Feed(batches, config.train.accumulation, start.step),
         rule: { clip: config.train.clip, weightDecay: config.train.weightDecay, betas: config.train.betas, eps: config.train.epsilon },
         factor: scheduleFactor({ ...config.train, steps: plan.steps }),
-        stopping: { ...config.train.earlyStopping, better: config.train.earlyStopping.metric === 'validLoss' ? 'smaller' : 'larger' },
+        stopping: { ...config.train.earlyStopping, better },
         ...(valid === undefined ? {} : {
           validate: (aborted: AbortSignal) =>
             evaluateLoss(session, onePass(valid.set, { budget, slot, maxLength }), { accuracy: true, signal: aborted }),
@@ -133,27 +134,25 @@ async function prepare(config: Config, options: TrainOptions, context: StageCont
       },
       output: config.output,
       sinks,
-      finish: async (outcome) => {
-        if (outcome.reason === 'stopped') return { adapter: checkpoints.adapterOf(outcome.progress.step), adapterStep: outcome.progress.step };
-        return { adapter: join(config.output, 'adapter'), adapterStep: await finish(outcome) };
-      },
+      finish,
       conclude: () => drawRun(config),
-      snapshot: async (folder) => {
-        const target = folder ?? join(config.output, 'snapshots', String(Date.now()));
-        await writeAdapter(target, { spec, lora, tensors: await session.readAdapter(slot, 'weights'), baseModel: config.model, revision: parts.model.revision });
-        return target;
-      },
+      snapshot: (folder) => write(folder ?? join(config.output, 'snapshots', new Date().toISOString().replaceAll(/[:.]/g, '-'))),
       close,
     };
 
-    /** Writes the final adapter, the best one if there was a validation, and returns its step. */
-    async function finish({ progress }: Outcome): Promise<number> {
-      const best = config.train.restoreBest ? progress.stopping.bestStep : null;
-      if (best !== null && best !== progress.step) await checkpoints.loadWeights(best);
-      await writeAdapter(join(config.output, 'adapter'), {
-        spec, lora, tensors: await session.readAdapter(slot, 'weights'), baseModel: config.model, revision: parts.model.revision,
+    async function write(folder: string): Promise<string> {
+      const tensors = await session.readAdapter(slot, 'weights');
+      await writeAdapter(folder, {
+        spec, lora, tensors, baseModel: config.model, ...(parts.model.revision === undefined ? {} : { revision: parts.model.revision }),
       });
-      return best ?? progress.step;
+      return folder;
+    }
+
+    /** Writes the final adapter: the best one if there was a validation, the last one of a run that was stopped. */
+    async function finish({ reason, progress }: Outcome): Promise<{ adapter: string; adapterStep: number }> {
+      const best = (config.train.restoreBest && reason !== 'stopped' ? progress.stopping.bestStep : null) ?? progress.step;
+      if (best !== progress.step) await checkpoints.loadWeights(best);
+      return { adapter: await write(join(config.output, 'adapter')), adapterStep: best };
     }
   } catch (error) {
     await close();
