@@ -107,6 +107,7 @@ export function buildProgram(streams: Streams, finish: (code: number) => void): 
     .option('--revision <name>', 'branch, tag or commit on the hub')
     .requiredOption('--adapter <folder>', 'PEFT folder of an adapter')
     .requiredOption('--output <folder>', 'where the merged model goes')
+    .option('--untie-head', 'an adapter on a head that is tied to the embedding: give the head weights of its own')
     .action(run(async () => (await import('./merge.js')).mergeCommand));
   command('devices', 'list what can compute here')
     .action(run(async () => (await import('./devices.js')).devicesCommand));
