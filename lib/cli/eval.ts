@@ -2,7 +2,7 @@
 
 import { evaluateLoss } from '../eval/perplexity.js';
 import { count } from '../track/format.js';
-import { mostSequences, onePass } from '../train/data.js';
+import { onePass, widestBatch } from '../train/data.js';
 import { encodeRows } from '../train/rows.js';
 import { loadParts, openParts } from '../train/open.js';
 import { EXIT } from './exit.js';
@@ -23,14 +23,15 @@ export async function evalCommand(output: Output, options: Options): Promise<num
   const context = parts.model.spec.rope.maxPositions;
   const maxLength = Math.min(options.maxLength ?? context, context);
   const budget = Math.max(options.batchTokens, Math.min(maxLength, 8192));
+  const pass = { budget, maxLength, stride: options.stride };
   const rows = await encodeRows(parts, options.data, { format: options.format });
   try {
     await using opened = await openParts(parts, {
-      ...engineLimits(options), maxTokens: budget, maxSequences: mostSequences(rows.set, budget),
+      ...engineLimits(options), maxTokens: budget, maxSequences: widestBatch(rows.set, pass),
     });
     const { session, slot } = opened;
     const began = performance.now();
-    const report = await evaluateLoss(session, onePass(rows.set, { budget, slot, maxLength, stride: options.stride }), {
+    const report = await evaluateLoss(session, onePass(rows.set, { ...pass, slot }), {
       accuracy: true,
       onBatch: ({ read }) => {
         if (output.terminal.live) output.terminal.write(`\r${count(read)} of ${count(rows.report.tokens)} tokens`);

@@ -24,7 +24,7 @@ export function splitRows(rows: SequenceSet, length: number): SequenceSet {
   };
 }
 
-/** Most sequences that a batch of these rows can hold. */
+/** Most sequences that a training batch of these rows can hold, however they are packed. */
 export function mostSequences(rows: Pick<SequenceSet, 'length' | 'lengthOf'>, budget: number): number {
   let shortest = budget;
   for (let i = 0; i < rows.length; i++) shortest = Math.min(shortest, rows.lengthOf(i));
@@ -41,17 +41,30 @@ export interface PassOptions {
   readonly stride?: number;
 }
 
+type Item = { readonly row: number; readonly span: Span };
+
 /** One pass over all rows in order, batch by batch: only one batch is in memory. */
 export function* onePass(rows: SequenceSet, options: PassOptions): Generator<Batch> {
-  const { budget, slot, maxLength, stride } = options;
-  let items: { readonly row: number; readonly span: Span }[] = [];
+  for (const items of passBins(rows, options)) {
+    yield collate(items.map(({ row, span }) => ({ sequence: cut(rows.get(row), span), slot: options.slot })));
+  }
+}
+
+/** Most sequences in a batch of such a pass. */
+export function widestBatch(rows: SequenceSet, options: Omit<PassOptions, 'slot'>): number {
+  let most = 1;
+  for (const items of passBins(rows, options)) most = Math.max(most, items.length);
+  return most;
+}
+
+function* passBins(rows: SequenceSet, { budget, maxLength, stride }: Omit<PassOptions, 'slot'>): Generator<readonly Item[]> {
+  let items: Item[] = [];
   let used = 0;
-  const batch = (): Batch => collate(items.map(({ row, span }) => ({ sequence: cut(rows.get(row), span), slot })));
   for (let row = 0; row < rows.length; row++) {
     for (const span of stridedSpans(rows.lengthOf(row), Math.min(maxLength, budget), stride)) {
       const length = span.end - span.begin;
       if (used + length > budget && items.length > 0) {
-        yield batch();
+        yield items;
         items = [];
         used = 0;
       }
@@ -59,5 +72,5 @@ export function* onePass(rows: SequenceSet, options: PassOptions): Generator<Bat
       used += length;
     }
   }
-  if (items.length > 0) yield batch();
+  if (items.length > 0) yield items;
 }

@@ -19,7 +19,7 @@ import { Checkpoints } from './checkpoints.js';
 import { checkConfig } from './config/parse.js';
 import type { Config, ConfigInput } from './config/schema.js';
 import { writeResolved } from './config/write.js';
-import { mostSequences, onePass } from './data.js';
+import { mostSequences, onePass, widestBatch } from './data.js';
 import { Feed } from './feed.js';
 import { loadParts, openParts } from './open.js';
 import { makePlan } from './plan.js';
@@ -88,7 +88,7 @@ async function prepare(config: Config, options: TrainOptions, context: StageCont
     phase('engine', 'loading the weights');
     const { session, slot, device } = await openParts(parts, {
       device: config.device, dtype: config.train.dtype, threads: config.threads, maxTokens: budget,
-      maxSequences: Math.max(mostSequences(rows.set, budget), valid === undefined ? 1 : mostSequences(valid.set, budget)),
+      maxSequences: Math.max(mostSequences(rows.set, budget), valid === undefined ? 1 : widestBatch(valid.set, { budget, maxLength })),
       training: true, signal, onProgress: (done, total) => phase('engine', 'loading the weights', done, total),
     }, { modules, dropout: config.lora.dropout, seed: BigInt(config.train.seed) });
     closing.push(() => session.close());

@@ -1,6 +1,6 @@
 // The library on a real small model: events, an event loop that is never held, steering, exact accumulation, early
 // stopping with the best checkpoint, and failures that leave the last checkpoint.
-import { chmodSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -9,6 +9,31 @@ import type { ConfigInput, StepEvent, TrainEvent } from '../../lib/index.js';
 import { haveStories, sha256, STORIES, weightsOf, WHY_SKIPPED, writeRows } from './support.js';
 
 const describeHere = haveStories ? describe : describe.skip;
+
+/** How late each turn of the event loop came, in ms, less the time in which the kernel let others run on our core. */
+class LoopWatch {
+  readonly #late: number[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  start(): void {
+    let [before, waited] = [performance.now(), this.#waited()];
+    this.#timer = setInterval(() => {
+      const [now, waiting] = [performance.now(), this.#waited()];
+      this.#late.push(Math.max(0, now - before - 1 - (waiting - waited)));
+      [before, waited] = [now, waiting];
+    }, 1);
+  }
+
+  stop(): number[] {
+    clearInterval(this.#timer);
+    return this.#late;
+  }
+
+  /** Milliseconds that this thread has waited for a core: the second number of schedstat is in nanoseconds. */
+  #waited(): number {
+    return Number(readFileSync('/proc/thread-self/schedstat', 'utf8').split(' ')[1]) / 1e6;
+  }
+}
 
 describeHere(haveStories ? 'train' : `train (skipped: ${WHY_SKIPPED})`, () => {
   let folder: string;
@@ -32,15 +57,19 @@ describeHere(haveStories ? 'train' : `train (skipped: ${WHY_SKIPPED})`, () => {
   const steps = (events: readonly TrainEvent[]): StepEvent[] => events.filter((event) => event.type === 'step');
 
   test('the event loop is held for less than 5 ms at the 99th percentile while training', async () => {
-    const delay = monitorEventLoopDelay({ resolution: 1 });
-    let measuring = false;
+    const raw = monitorEventLoopDelay({ resolution: 1 });
+    const watch = new LoopWatch();
     for await (const event of train(config('loop', { steps: 120, saveEvery: 10 }))) {
-      if (event.type === 'start') delay.enable();
-      if (event.type === 'step') measuring = true;
+      if (event.type !== 'start') continue;
+      raw.enable();
+      watch.start();
     }
-    delay.disable();
-    expect(measuring).toBe(true);
-    expect(delay.percentile(99) / 1e6 - 1).toBeLessThan(5); // the timer itself ticks every millisecond
+    raw.disable();
+    const held = watch.stop();
+    expect(held.length).toBeGreaterThan(200);
+    const p99 = held.sort((a, b) => a - b)[Math.floor(held.length * 0.99)]!;
+    // What other processes take away is not ours: either measure may prove that we hold the loop for less.
+    expect(Math.min(p99, raw.percentile(99) / 1e6)).toBeLessThan(5);
   }, 60_000);
 
   test('updates do not depend on how a window is cut into micro-batches', async () => {
@@ -76,7 +105,7 @@ describeHere(haveStories ? 'train' : `train (skipped: ${WHY_SKIPPED})`, () => {
     // Learns one half of the rows by heart while the other half, other stories, gets worse.
     const valid = join(folder, 'valid.jsonl');
     const other = 'The moon is far away and very cold, so nobody ever goes there for a walk with an umbrella.';
-    require('node:fs').writeFileSync(valid, `${JSON.stringify({ text: other })}\n`);
+    writeFileSync(valid, `${JSON.stringify({ text: other })}\n`);
     const events = await collect(config('early', { steps: 400, learningRate: 0.02, validEvery: 2, earlyStopping: { patience: 3 } },
       { data: { train: rows, valid } }));
     const end = events.at(-1);

@@ -1,6 +1,6 @@
 // Rows cut into pieces and passes over them: nothing is lost, nothing is scored twice, no batch is too large.
 import fc from 'fast-check';
-import { mostSequences, onePass, splitRows } from '../../../lib/train/data.js';
+import { mostSequences, onePass, splitRows, widestBatch } from '../../../lib/train/data.js';
 import type { SequenceSet } from '../../../lib/pack/plan.js';
 
 /** Rows whose tokens are row * 1000 + position; every token but the last predicts the next. */
@@ -35,7 +35,9 @@ test('rows that fit stay the same object', () => {
 test('a pass scores every label once, within the budget and the length, and continues rows in their place', () => {
   fc.assert(fc.property(lengths, fc.integer({ min: 4, max: 30 }), fc.integer({ min: 30, max: 80 }), (sizes, maxLength, budget) => {
     const scored: number[] = [];
+    const widest = widestBatch(rowsOf(sizes), { budget, maxLength });
     for (const batch of onePass(rowsOf(sizes), { budget, slot: 5, maxLength })) {
+      expect(batch.seqBegin.length - 1).toBeLessThanOrEqual(widest);
       expect(batch.tokens.length).toBeLessThanOrEqual(budget);
       expect(batch.segments).toEqual([{ begin: 0, end: batch.tokens.length, slot: 5 }]);
       expect(Math.max(...batch.positions)).toBeLessThan(maxLength);
