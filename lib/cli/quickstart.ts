@@ -2,7 +2,7 @@
 // measured before and after, beside a naive baseline.
 
 import { join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { packageRoot } from '../engine/native.js';
 import { generateText } from '../eval/generate.js';
 import { ConsoleLog } from '../track/console.js';
 import { checkConfig } from '../train/config/parse.js';
@@ -24,7 +24,7 @@ interface Options extends EngineOptions {
   readonly seed: number;
 }
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const ROOT = packageRoot();
 /** Held-out words that are spoken before and after. */
 const TESTED = 200;
 const LONGEST_ANSWER = 24;
