@@ -21,14 +21,14 @@ test('an answer is its first line', () => {
   expect(soundsOf('')).toEqual([]);
 });
 
-test('the naive speller gives each letter its usual piece of 0 to 2 sounds', () => {
-  const training = [word('cat', 'K AE T'), word('tab', 'T AE B'), word('act', 'AE K T'), word('axe', 'AE K S'), word('tax', 'T AE K S'), word('wax', 'W AE K S'), word('max', 'M AE K S'),
-    word('bathe', 'B EY DH'), word('make', 'M EY K'), word('ate', 'EY T'), word('cake', 'K EY K'), word('abe', 'EY B')];
+test('the naive speller finds letters of no, one and two sounds', () => {
+  const says: Readonly<Record<string, string[]>> = { a: ['AE'], b: ['B'], c: ['K'], d: ['D'], h: [], x: ['K', 'S'] };
+  const spoken = (letters: string): Word => word(letters, [...letters].flatMap((letter) => says[letter]!).join(' '));
+  const training = ['bad', 'cab', 'dab', 'ax', 'bax', 'hab', 'dah', 'cad', 'bahd', 'xab', 'abba', 'dada', 'chad', 'dax', 'ahb'].map(spoken);
   const naive = naiveSpeller(training);
-  expect(naive(word('tax', ''))).toEqual(['T', 'AE', 'K', 'S']); // x gives two sounds, e none
-  expect(naive(word('tee', ''))).toEqual(['T']);
-  const words = [word('bat', 'B AE T'), word('ate', 'EY T')];
-  expect(score(words, [['B', 'AE', 'T'], ['EY']])).toEqual({ rate: 1 / 5, exact: 1 / 2, pairs: 2 });
+  expect(naive(spoken('hax'))).toEqual(['AE', 'K', 'S']);
+  const words = [spoken('xh'), word('dab', 'D EY B')];
+  expect(score(words, words.map(naive))).toEqual({ rate: 1 / 5, exact: 1 / 2, pairs: 2 });
 });
 
 test('on the embedded rows it is as good as their page says', async () => {
