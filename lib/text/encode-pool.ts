@@ -81,9 +81,9 @@ async function* encodeHere(
   for await (const task of tasks) {
     let from = 0;
     while (from < task.length) {
-      // About a thousand characters a turn: the event loop gets its turn every millisecond or so.
+      // A few hundred characters, or one row, a turn: the event loop gets its turn every millisecond or so.
       let to = from;
-      for (let size = 0; to < task.length && size < 1024; to++) size += sizeOf(task[to] as DataRecord);
+      for (let size = 0; to < task.length && size < 256; to++) size += sizeOf(task[to] as DataRecord);
       yield encodeBatch(encoder, task.slice(from, to));
       from = to;
       await setImmediate();
