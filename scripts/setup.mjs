@@ -2,7 +2,7 @@
 // Each step looks first whether there is anything to do, so a second call costs milliseconds.
 
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { availableParallelism, freemem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -203,6 +203,7 @@ export async function ensureLib() {
   try {
     await step('Compiling the library', 'lib.log',
       [process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json']]);
+    chmodSync(join(dist, 'cli', 'main.js'), 0o755); // npx starts it as a program
   } catch (error) {
     rmSync(dist, { recursive: true, force: true }); // half a library would look finished next time
     throw error;

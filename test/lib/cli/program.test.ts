@@ -1,5 +1,6 @@
 // The command line without a model: help, usage errors and their exit codes, init, where words go with and without --json.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -33,6 +34,11 @@ test('help names every command, and ends with 0', async () => {
   const { code, out } = await run('--help');
   expect(code).toBe(EXIT.ok);
   for (const name of ['init', 'train', 'eval', 'generate', 'chat', 'merge', 'devices', 'doctor']) expect(out).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'));
+});
+
+const built = join(__dirname, '../../../dist/cli/main.js');
+(existsSync(built) ? test : test.skip)('the built command starts as a program (needs npm run build:lib)', () => {
+  expect(spawnSync(built, ['--version'], { encoding: 'utf8' }).stdout.trim()).toMatch(/^\d+\.\d+\.\d+$/);
 });
 
 test('the version is the package\'s', async () => {
