@@ -9,15 +9,18 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "abi/backend.h"
+#include "runtime/backend.h"
 
 namespace lora::testing {
 
 // A table with one open device and stream, kept for the life of the process.
 struct Bench {
-  lora_backend table;
+  std::shared_ptr<const Backend> plugin;  // keeps its library loaded; null for those inside this one
+  lora_backend table{};
   lora_device* device = nullptr;
   lora_stream* stream = nullptr;
 
@@ -55,6 +58,7 @@ struct Call {
   std::map<std::string, std::unique_ptr<GuardedBuffer>> buffers;  // named by the test
   std::vector<std::unique_ptr<GuardedBuffer>> unnamed;            // routes, seeds, scales
   std::vector<std::unique_ptr<std::uint8_t[]>> host;              // arrays that the contract wants in host memory
+  std::vector<std::pair<Napi::Value, lora_route>> routes;         // made so far, by their `begin`
   std::vector<std::uint8_t> args;                                 // `count` argument structs
   std::int32_t count = 0;
 

@@ -191,7 +191,11 @@ const std::int32_t* kept(Call& call, const Napi::Value& array) {
   return call.keep(static_cast<const std::int32_t*>(bytes_of_array(from)), from.ElementLength());
 }
 
+// Siblings that are given the same arrays get the same route, as the engine has it.
 lora_route route(Call& call, const Napi::Object& from) {
+  for (const auto& [begin, known] : call.routes) {
+    if (begin.StrictEquals(from.Get("begin"))) return known;
+  }
   lora_route r{};
   r.begin = kept(call, from.Get("begin"));
   r.slot = kept(call, from.Get("slot"));
@@ -199,6 +203,7 @@ lora_route route(Call& call, const Napi::Object& from) {
   r.slot_dev = uploaded<std::int32_t>(call, from.Get("slot"));
   r.row_dev = uploaded<std::int32_t>(call, from.Get("row"));
   r.segments = static_cast<std::int32_t>(from.Get("slot").As<Napi::TypedArray>().ElementLength());
+  call.routes.emplace_back(from.Get("begin"), r);
   return r;
 }
 

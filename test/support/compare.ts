@@ -80,9 +80,14 @@ export function expectAsOracle(truth: Truth, target: Target, store: Store): void
   }
 }
 
-/** Every backend on this machine: the CPU with each of its instruction sets, on one and on three threads. */
+/**
+ * Every backend on this machine: the CPU with each of its instruction sets, on one and on three threads, and the CUDA
+ * plugin that WHETSTONE_CUDA_PLUGIN names, if any.
+ */
 export function targets(): readonly Target[] {
-  return isas().flatMap((isa) => [1, 3].map((threads) => ({ backend: 'cpu', isa, threads })));
+  const cpu = isas().flatMap((isa) => [1, 3].map((threads) => ({ backend: 'cpu', isa, threads })));
+  const plugin = process.env['WHETSTONE_CUDA_PLUGIN'];
+  return plugin === undefined || plugin === '' ? cpu : [...cpu, { backend: plugin }];
 }
 
 /** One test for each case and storage type: every target against the oracle, and the same bits for any threads. */
