@@ -1,6 +1,6 @@
 // Tiny random models for tests: a spec, its tensors as one safetensors-like file in a temporary folder, and the
 // sources that a session opens. Written here so that engine tests need no model folder and no tokenizer.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ModelSpec, Projection, TensorSource } from '../../lib/tensors.js';
@@ -86,6 +86,17 @@ export interface TinyModel {
   remove(): void;
 }
 
+/** Large tensors repeat this many drawn numbers: drawing a hundred million one by one takes longer than a benchmark. */
+const POOL = 65521;
+
+function draw(count: number, around: number, size: number, random: () => number): Float32Array {
+  const out = new Float32Array(count);
+  const pool = Math.min(count, POOL);
+  for (let i = 0; i < pool; i += 1) out[i] = around + size * (2 * random() - 1);
+  for (let filled = pool; filled < count; filled *= 2) out.copyWithin(filled, 0, Math.min(filled, count - filled));
+  return out;
+}
+
 /**
  * Writes a random model. Values are f32, so that an f32 and an f64 session see the same model; `scale` times
  * 1 / sqrt(columns) is the size of matrices.
@@ -94,24 +105,28 @@ export function writeTinyModel(spec: ModelSpec, seed = 1, scale = 1): TinyModel 
   const folder = mkdtempSync(join(tmpdir(), 'whetstone-tiny-'));
   const file = join(folder, 'model.safetensors');
   const random = generator(seed);
-  const parts: Buffer[] = [];
+  const entries = modelTensors(spec);
   const weights: TensorSource[] = [];
   const header: Record<string, unknown> = {};
   let at = 0;
-  for (const { name, shape, around } of modelTensors(spec)) {
-    const count = shape.reduce((a, b) => a * b, 1);
-    const size = around === 1 ? 0.2 : name === 'embed' ? 1 : (scale * 1.7) / Math.sqrt(shape.at(-1) ?? 1);
-    const data = Float32Array.from({ length: count }, () => around + size * (2 * random() - 1));
-    parts.push(Buffer.from(data.buffer));
-    header[name] = { dtype: 'F32', shape, data_offsets: [at, at + 4 * count] };
-    weights.push({ name, dtype: 'F32', shape, file, begin: at, end: at + 4 * count });
-    at += 4 * count;
+  for (const { name, shape } of entries) {
+    const bytes = 4 * shape.reduce((a, b) => a * b, 1);
+    header[name] = { dtype: 'F32', shape, data_offsets: [at, at + bytes] };
+    weights.push({ name, dtype: 'F32', shape, file, begin: at, end: at + bytes });
+    at += bytes;
   }
   let json = JSON.stringify(header);
   json += ' '.repeat((8 - (json.length % 8)) % 8);
   const start = Buffer.alloc(8);
   start.writeBigUInt64LE(BigInt(json.length));
-  writeFileSync(file, Buffer.concat([start, Buffer.from(json), ...parts]));
+  const out = openSync(file, 'w');
+  writeSync(out, Buffer.concat([start, Buffer.from(json)]));
+  for (const { name, shape, around } of entries) {
+    const size = around === 1 ? 0.2 : name === 'embed' ? 1 : (scale * 1.7) / Math.sqrt(shape.at(-1) ?? 1);
+    const bytes = Buffer.from(draw(shape.reduce((a, b) => a * b, 1), around, size, random).buffer);
+    for (let written = 0; written < bytes.length;) written += writeSync(out, bytes, written);
+  }
+  closeSync(out);
   const shift = 8 + json.length;
   return {
     spec, folder,
