@@ -8,6 +8,8 @@ import { toNativeOptions } from '../../lib/engine/arguments.js';
 import { allModules } from '../support/engine.js';
 import { projections, tinySpec, writeTinyModel } from '../support/tiny-model.js';
 
+jest.setTimeout(120_000);  // sixty workers on a busy machine
+
 const TOKENS = 512;
 const model = writeTinyModel(tinySpec({ layers: 8, window: Array.from({ length: 8 }, () => 0), width: 96, feedForward: 256 }), 41);
 const folder = mkdtempSync(join(tmpdir(), 'whetstone-lifecycle-'));
@@ -70,7 +72,7 @@ test('methods refuse objects that are no session', async () => {
 
 test('worker.terminate() with a step running, sixty times', async () => {
   expect(await child('terminate')).toEqual(ended('terminated 60'));
-}, 120_000);
+});
 
 describe('plugins', () => {
   const write = (name: string, bytes: Uint8Array): string => {

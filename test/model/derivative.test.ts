@@ -6,6 +6,8 @@ import type { ModelSpec } from '../../lib/tensors.js';
 import { allModules, batchOf, openTiny, randomTokens, stir } from '../support/engine.js';
 import { generator, tinySpec, writeTinyModel } from '../support/tiny-model.js';
 
+jest.setTimeout(60_000);  // machines that are busy with other things
+
 interface Variant {
   readonly name: string;
   readonly spec: Partial<ModelSpec>;

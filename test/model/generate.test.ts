@@ -6,6 +6,8 @@ import type { ModelSpec } from '../../lib/tensors.js';
 import { allModules, batchOf, openTiny, randomTokens, stir } from '../support/engine.js';
 import { tinySpec, writeTinyModel, type TinyModel } from '../support/tiny-model.js';
 
+jest.setTimeout(60_000);  // machines that are busy with other things
+
 const families: readonly (readonly [string, Partial<ModelSpec>])[] = [
   ['Llama', {}],
   ['Qwen3', { qkNorm: true, tiedHead: true }],

@@ -5,6 +5,8 @@ import type { ModelSpec } from '../../lib/tensors.js';
 import { allModules, batchOf, deviation, flat, openTiny, randomTokens, stir, type Example, type Where } from '../support/engine.js';
 import { tinySpec, writeTinyModel, type TinyModel } from '../support/tiny-model.js';
 
+jest.setTimeout(60_000);  // machines that are busy with other things
+
 const families: readonly (readonly [string, Partial<ModelSpec>])[] = [
   ['Llama', {}],
   ['Qwen3, tied', { qkNorm: true, tiedHead: true }],
