@@ -44,7 +44,7 @@ function checkContents(files) {
     'cuda/plugin.cu', 'CMakeLists.txt', 'models/pebble/model.safetensors', 'data/quickstart/train.jsonl', 'LICENSE', 'README.md']) {
     check(names.includes(wanted), `the tarball lacks ${wanted}`);
   }
-  const unwanted = names.filter((name) => /^(binding\.gyp|test\/|bench\/|scripts\/(start|test)|build\/|runs\/|\.ci\/)|\.map$|node_modules\//.test(name));
+  const unwanted = names.filter((name) => /^(binding\.gyp|test\/|bench\/|scripts\/(start|test)|build\/|runs\/|\.ci\/)|\.js\.map$|node_modules\//.test(name));
   check(unwanted.length === 0, `the tarball holds ${unwanted.join(', ')}`);
 }
 
