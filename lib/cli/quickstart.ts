@@ -89,8 +89,9 @@ function recipe(options: Options, place: (name: string) => string): ConfigInput 
     data: { train: place('data/quickstart/train.jsonl'), valid: place('data/quickstart/valid.jsonl'), format: 'completion' },
     lora: { r: 16, alpha: 32, targetModules: 'all-linear' },
     train: {
-      ...(options.steps === undefined ? { epochs: 3 } : { steps: options.steps }),
-      learningRate: 2e-3, schedule: 'cosine', warmupRatio: 0.03, batchTokens: 1024, seed: options.seed, dtype: options.dtype, keep: 1,
+      ...(options.steps === undefined ? { epochs: 1.5 } : { steps: options.steps }),
+      learningRate: 5e-3, schedule: 'linear', warmupRatio: 0.05, batchTokens: 1344, seed: options.seed, dtype: options.dtype, keep: 1,
+      validEvery: Math.max(10, Math.ceil((options.steps ?? 170) / 5)),
     },
     output: options.output, device: options.device, threads: options.threads,
   };
