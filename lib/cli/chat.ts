@@ -2,10 +2,10 @@
 
 import { createInterface } from 'node:readline/promises';
 import { streamText } from '../eval/generate.js';
-import { loadParts, openParts } from '../train/open.js';
+import { openParts } from '../train/open.js';
 import { EXIT } from './exit.js';
 import { chatPrompt, samplingOf, system } from './generate.js';
-import { engineLimits } from './options.js';
+import { engineLimits, partsOf } from './options.js';
 import type { ModelOptions, SamplingOptions } from './options.js';
 import type { Output } from './output.js';
 
@@ -20,7 +20,7 @@ const HELP = '/adapter on|off   answer with or without the adapter\n/reset      
 const MOST_CONTEXT = 4096;
 
 export async function chatCommand(output: Output, options: Options): Promise<number> {
-  const parts = await loadParts(options);
+  const parts = await partsOf(output, options);
   chatPrompt(parts, [{ role: 'user', content: '' }]); // tells at once when the model has no template
   const context = Math.min(parts.model.spec.rope.maxPositions, MOST_CONTEXT);
   await using opened = await openParts(parts, {

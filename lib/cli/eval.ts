@@ -4,9 +4,9 @@ import { evaluateLoss } from '../eval/perplexity.js';
 import { count } from '../track/format.js';
 import { onePass, widestBatch } from '../train/data.js';
 import { encodeRows } from '../train/rows.js';
-import { loadParts, openParts } from '../train/open.js';
+import { openParts } from '../train/open.js';
 import { EXIT } from './exit.js';
-import { engineLimits } from './options.js';
+import { engineLimits, partsOf } from './options.js';
 import type { ModelOptions } from './options.js';
 import type { Output } from './output.js';
 
@@ -19,7 +19,7 @@ interface Options extends ModelOptions {
 }
 
 export async function evalCommand(output: Output, options: Options): Promise<number> {
-  const parts = await loadParts(options);
+  const parts = await partsOf(output, options);
   const context = parts.model.spec.rope.maxPositions;
   const maxLength = Math.min(options.maxLength ?? context, context);
   const budget = Math.max(options.batchTokens, Math.min(maxLength, 8192));

@@ -3,10 +3,10 @@
 import { generateText, streamText } from '../eval/generate.js';
 import type { GenerateOptions, GeneratedText } from '../eval/generate.js';
 import { EngineError } from '../errors.js';
-import { loadParts, openParts } from '../train/open.js';
+import { openParts } from '../train/open.js';
 import type { Parts } from '../train/open.js';
 import { EXIT } from './exit.js';
-import { engineLimits } from './options.js';
+import { engineLimits, partsOf } from './options.js';
 import type { ModelOptions, SamplingOptions } from './options.js';
 import type { Output } from './output.js';
 
@@ -18,7 +18,7 @@ interface Options extends ModelOptions, SamplingOptions {
 }
 
 export async function generateCommand(output: Output, options: Options): Promise<number> {
-  const parts = await loadParts(options);
+  const parts = await partsOf(output, options);
   const prompts = options.prompt.map((text) => (options.chat ? chatPrompt(parts, [...system(options.system), { role: 'user', content: text }])
     : parts.tokenizer.encode(text, { special: true })));
   const room = prompts.reduce((sum, prompt) => sum + prompt.length + options.maxNewTokens, 0);

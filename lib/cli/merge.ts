@@ -15,7 +15,7 @@ interface Options {
 }
 
 export async function mergeCommand(output: Output, options: Options): Promise<number> {
-  const { folder } = await loadModel(options.model);
+  const { folder } = await loadModel(options.model, options.revision === undefined ? {} : { revision: options.revision });
   const report = await mergeAdapter({
     model: folder, adapter: options.adapter, out: options.output, untieHead: options.untieHead ?? false,
     onProgress: (done, total) => {

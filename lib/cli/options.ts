@@ -1,6 +1,9 @@
 // Options that several commands share, as commander hands them over.
 
-import type { Limits, PartsOptions } from '../train/open.js';
+import { bytes } from '../track/format.js';
+import { loadParts } from '../train/open.js';
+import type { Limits, Parts, PartsOptions } from '../train/open.js';
+import type { Output } from './output.js';
 
 export interface EngineOptions {
   readonly device: string;
@@ -17,6 +20,19 @@ export interface SamplingOptions {
   readonly topP?: number;
   readonly repetitionPenalty?: number;
   readonly seed: number;
+}
+
+/** Loads what the options name; on a terminal a file that comes from the hub shows how far it is. */
+export async function partsOf(output: Output, options: PartsOptions): Promise<Parts> {
+  const { write, live } = output.terminal;
+  const parts = await loadParts({
+    model: options.model, revision: options.revision, adapter: options.adapter,
+    onDownload: ({ file, done, total }) => {
+      if (live) write(`\r\u001b[2Kfetching ${file}: ${bytes(done)}${total === undefined ? '' : ` of ${bytes(total)}`}`);
+    },
+  });
+  if (live) write('\r\u001b[2K');
+  return parts;
 }
 
 export function engineLimits({ device, dtype, threads }: EngineOptions): Limits {

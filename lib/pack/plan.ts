@@ -210,7 +210,7 @@ function cut(
         { row: row + 1 },
         `expected rows of at most ${batchTokens} tokens, one batch, came ${set.lengthOf(i)} (row counted over the ` +
           'whole data set). ' +
-          'Raise train.batchTokens, set train.maxLength and data.tooLong, or split long documents (data.overlong: ' +
+          'Raise train.batchTokens, set train.maxLength and data.tooLong, or split long documents (data.tooLong: ' +
           'split)',
       );
     }

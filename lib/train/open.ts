@@ -4,6 +4,7 @@
 import type { AdapterSlot } from '../batch.js';
 import { readAdapter } from '../checkpoint/adapter.js';
 import type { LoadedAdapter } from '../checkpoint/adapter.js';
+import type { DownloadProgress } from '../data/hub.js';
 import { devices } from '../engine/devices.js';
 import { openSession } from '../engine/session.js';
 import type { AdapterOptions, Session, SessionOptions } from '../engine/types.js';
@@ -20,6 +21,8 @@ export interface PartsOptions {
   /** PEFT folder. */
   readonly adapter?: string;
   readonly signal?: AbortSignal;
+  /** A file of the hub is on its way. */
+  readonly onDownload?: (progress: DownloadProgress) => void;
 }
 
 /** What is known before any weight is read. */
@@ -31,7 +34,10 @@ export interface Parts {
 }
 
 export async function loadParts(options: PartsOptions): Promise<Parts> {
-  const model = await loadModel(options.model);
+  const { revision, signal, onDownload: onProgress } = options;
+  const model = await loadModel(options.model, {
+    ...(revision === undefined ? {} : { revision }), ...(signal === undefined ? {} : { signal }), ...(onProgress === undefined ? {} : { onProgress }),
+  });
   const tokenizer = await TextTokenizer.load(model.folder);
   tokenizer.checkVocabulary(model.spec.vocabulary);
   const [template, adapter] = await Promise.all([

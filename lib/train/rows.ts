@@ -12,7 +12,7 @@ import type { Config } from './config/schema.js';
 import { splitRows } from './data.js';
 import type { Parts } from './open.js';
 
-export interface RowsOptions extends Partial<Pick<Config['data'], 'format' | 'fields' | 'trainOn' | 'chatTemplate' | 'tooLong'>> {
+export interface RowsOptions extends Partial<Pick<Config['data'], 'format' | 'fields' | 'trainOn' | 'textSplit' | 'chatTemplate' | 'chatTemplateName' | 'templateVariables' | 'tooLong'>> {
   /** Longest sequence; absent: no limit, and nothing is too long. */
   readonly maxLength?: number;
   readonly signal?: AbortSignal;
@@ -30,11 +30,10 @@ export interface Rows extends Pick<Dataset, 'report' | 'warnings'> {
 export async function encodeRows(parts: Parts, files: string | readonly string[], options: RowsOptions = {}): Promise<Rows> {
   const { format = 'auto', fields, trainOn, maxLength, signal } = options;
   const tooLong = options.tooLong ?? await usualTreatment(files, { format, fields });
-  const override = options.chatTemplate === undefined ? undefined : await templateFile(options.chatTemplate);
-  const template = override === undefined ? parts.template : await loadChatTemplate(parts.tokenizer, { override });
+  const template = await templateOf(parts, options);
   const { set, report, warnings } = await openDataset(files, {
     tokenizer: parts.tokenizer, template, format, vocabulary: parts.model.spec.vocabulary,
-    ...(fields === undefined ? {} : { fields }), ...(trainOn === undefined ? {} : { trainOn }),
+    ...(fields === undefined ? {} : { fields }), ...(options.textSplit === undefined ? {} : { textSplit: options.textSplit }), ...(trainOn === undefined ? {} : { trainOn }),
     ...(maxLength === undefined || tooLong === 'split' ? {} : { maxLength, tooLong }),
     ...(signal === undefined ? {} : { signal }),
     onProgress: ({ rows }) => options.onProgress?.(rows),
@@ -51,6 +50,15 @@ export async function encodeRows(parts: Parts, files: string | readonly string[]
 async function usualTreatment(files: string | readonly string[], options: Pick<RowsOptions, 'format' | 'fields'>): Promise<'split' | 'error'> {
   const records = await openRecords(await openSource(files), options);
   return records.detection.format === 'text' ? 'split' : 'error';
+}
+
+/** The model's own template unless the options say otherwise. */
+async function templateOf(parts: Parts, { chatTemplate, chatTemplateName: name, templateVariables: variables }: RowsOptions): Promise<Parts['template']> {
+  if (chatTemplate === undefined && name === undefined && variables === undefined) return parts.template;
+  return loadChatTemplate(parts.tokenizer, {
+    ...(chatTemplate === undefined ? {} : { override: await templateFile(chatTemplate) }),
+    ...(name === undefined ? {} : { name }), ...(variables === undefined ? {} : { variables }),
+  });
 }
 
 async function templateFile(file: string): Promise<{ readonly text: string; readonly file: string }> {

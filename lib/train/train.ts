@@ -61,7 +61,10 @@ async function prepare(config: Config, options: TrainOptions, context: StageCont
   try {
     await openOutput(config.output, options);
     phase('model', `reading ${config.model}`);
-    const parts = await loadParts({ model: config.model, revision: config.revision, signal });
+    const parts = await loadParts({
+      model: config.model, revision: config.revision, signal,
+      onDownload: ({ file, done, total }) => phase('model', `fetching ${file} of ${config.model}`, done, total),
+    });
     const { spec } = parts.model;
     for (const note of parts.model.notes) emit({ type: 'warning', message: note });
 

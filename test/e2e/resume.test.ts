@@ -75,6 +75,16 @@ threads: 1
     expect(sha256(weightsOf(output('interrupted')))).toBe(undisturbed);
   }, 60_000);
 
+  test('Ctrl-C twice stops at once; the last checkpoint is gone on from, to the same bytes', async () => {
+    const child = start('twice');
+    await reached(output('twice'), 5, child);
+    child.kill('SIGINT');
+    child.kill('SIGINT');
+    expect((await child.done).code).toBe(130);
+    expect((await start('twice', '--resume').done).code).toBe(0);
+    expect(sha256(weightsOf(output('twice')))).toBe(undisturbed);
+  }, 60_000);
+
   test('SIGTERM is like Ctrl-C, with 143', async () => {
     const child = start('terminated');
     await reached(output('terminated'), 2, child);

@@ -21,7 +21,10 @@ const data = z.strictObject({
     { error: 'expected "completions", "last", "all" or a list of roles' })
     .default('completions')
     .describe('What is learned of a chat: every answer of the model, the last one, everything, or what some roles say.'),
+  textSplit: z.enum(['file', 'paragraph', 'line']).optional().describe('What one row of a .txt file is. Absent: the whole file.'),
   chatTemplate: z.string().min(1).optional().describe('A Jinja file to use instead of the model\'s own chat template.'),
+  chatTemplateName: z.string().min(1).optional().describe('Which of several templates of the model. Absent: default.'),
+  templateVariables: z.record(z.string(), z.unknown()).optional().describe('More variables for the template, such as {enable_thinking: false}.'),
   tooLong: z.enum(['split', 'truncate', 'drop', 'error']).optional()
     .describe('What happens to a row longer than train.maxLength. Absent: "split" for plain text (pieces, nothing is lost), "error" for rows ' +
       'with an answer, whose end would never be learned.'),
