@@ -66,10 +66,14 @@ void head_loss(lora_stream* stream, const lora_head_loss_args& args) {
       linear(stream, &forward, 1);
       const int* label = ptr<int>(args.labels) + from;
       const float* weight = args.weight.data != nullptr ? ptr<float>(args.weight) + from : nullptr;
-      head_loss_row_kernel<T><<<static_cast<unsigned>(count), kLossThreads, 0, stream->handle>>>(
-          z, label, weight, args.row_loss.data != nullptr ? ptr<float>(args.row_loss) + from : nullptr,
-          args.row_top1.data != nullptr ? ptr<int>(args.row_top1) + from : nullptr, kept, static_cast<int>(vocabulary),
-          static_cast<float>(args.smoothing), gradient);
+      const auto launch = [&](auto wide) {
+        head_loss_row_kernel<T, wide.value><<<static_cast<unsigned>(count), kLossThreads, 0, stream->handle>>>(
+            z, label, weight, args.row_loss.data != nullptr ? ptr<float>(args.row_loss) + from : nullptr,
+            args.row_top1.data != nullptr ? ptr<int>(args.row_top1) + from : nullptr, kept, static_cast<int>(vocabulary),
+            static_cast<float>(args.smoothing), gradient);
+      };
+      if (vocabulary % Pack<T>::kSize == 0) launch(std::integral_constant<int, Pack<T>::kSize>{});
+      else launch(std::integral_constant<int, 1>{});
       LORA_LAUNCHED("head_loss_row");
       head_loss_sum_kernel<<<1, 512, 0, stream->handle>>>(
           kept, label, weight, args.route.begin_dev, args.route.slot_dev, std::max(1, args.route.segments), static_cast<int>(from),

@@ -14,7 +14,7 @@ namespace lora::cuda {
 constexpr int kLossThreads = 512;
 
 // Grid: a block per row. Rows that are not scored get zero gradients and no loss.
-template <class T>
+template <class T, int kWide>
 __global__ void __launch_bounds__(kLossThreads)
 head_loss_row_kernel(T* z, const int* label, const float* weight, float* row_loss, int* row_top1, float* kept_loss, int vocabulary,
                      float smoothing, bool gradient) {
@@ -23,6 +23,19 @@ head_loss_row_kernel(T* z, const int* label, const float* weight, float* row_los
   const long long row = blockIdx.x;
   T* line = z + row * vocabulary;
   const int target = label[row];
+  // kWide neighbours a thread; 1 where rows do not start on 16 bytes.
+  const auto each = [&](auto&& work) {
+    for (int v = threadIdx.x * kWide; v < vocabulary; v += kLossThreads * kWide) {
+      alignas(16) T values[kWide];
+      if constexpr (kWide == 1) values[0] = line[v];
+      else *reinterpret_cast<Pack<T>*>(values) = load_pack(line + v);
+      work(v, values);
+    }
+  };
+  const auto put = [&](int v, const T (&values)[kWide]) {
+    if constexpr (kWide == 1) line[v] = values[0];
+    else store_pack(line + v, *reinterpret_cast<const Pack<T>*>(values));
+  };
   if (target < 0) {
     if (gradient) {
       for (int v = threadIdx.x; v < vocabulary; v += kLossThreads) line[v] = from_f32<T>(0.0f);
@@ -37,16 +50,18 @@ head_loss_row_kernel(T* z, const int* label, const float* weight, float* row_los
   // Online maximum and sum per thread, then over the block; the lowest id wins ties for the maximum.
   float top = -INFINITY, sum = 0.0f, total = 0.0f;
   int top_id = vocabulary;
-  for (int v = threadIdx.x; v < vocabulary; v += kLossThreads) {
-    const float x = to_f32(line[v]);
-    total += x;
-    if (x > top) {
-      sum = sum * expf(top - x) + 1.0f;
-      top = x, top_id = v;
-    } else {
-      sum += expf(x - top);
+  each([&](int v, const T (&values)[kWide]) {
+    float most = top;
+#pragma unroll
+    for (int j = 0; j < kWide; ++j) {
+      const float x = to_f32(values[j]);
+      total += x;
+      if (x > most) most = x, top_id = v + j;
     }
-  }
+    if (most > top) sum *= expf(top - most), top = most;
+#pragma unroll
+    for (int j = 0; j < kWide; ++j) sum += expf(to_f32(values[j]) - top);
+  });
   const float best = block_max(top, shared);
   sum = block_sum(top == -INFINITY ? 0.0f : sum * expf(top - best), shared);
   total = smoothing > 0.0f ? block_sum(total, shared) : 0.0f;
@@ -71,10 +86,14 @@ head_loss_row_kernel(T* z, const int* label, const float* weight, float* row_los
   }
   if (!gradient) return;
   const float factor = weight != nullptr ? weight[row] : 1.0f, even = smoothing / vocabulary;
-  for (int v = threadIdx.x; v < vocabulary; v += kLossThreads) {
-    const float p = expf(to_f32(line[v]) - log_sum);
-    line[v] = from_f32<T>(factor * (p - even - (v == target ? 1.0f - smoothing : 0.0f)));
-  }
+  each([&](int v, T (&values)[kWide]) {
+#pragma unroll
+    for (int j = 0; j < kWide; ++j) {
+      const float p = expf(to_f32(values[j]) - log_sum);
+      values[j] = from_f32<T>(factor * (p - even - (v + j == target ? 1.0f - smoothing : 0.0f)));
+    }
+    put(v, values);
+  });
 }
 
 // Adds a chunk's sums to the slots' totals, one block, one segment after the other, rows in a fixed order.

@@ -27,8 +27,9 @@ struct BorderArgs {
 
 // Grid: x column blocks of 64, y row tiles.
 static __global__ void __launch_bounds__(kThinThreads) linear_border_drop_kernel(const __grid_constant__ BorderArgs args) {
-  __shared__ __align__(16) bf16 gs[kThinRows * 24];
-  __shared__ __align__(16) bf16 as[16 * kThinPitch];
+  constexpr int kPitchG = 24, kPitchA = 72;  // elements: free of bank conflicts
+  __shared__ __align__(16) bf16 gs[kThinRows * kPitchG];
+  __shared__ __align__(16) bf16 as[16 * kPitchA];
   const RowTile tile = find_tile(args.rows, blockIdx.y, kThinRows);
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, c0 = blockIdx.x * 64;
   float total[8][4] = {};
@@ -41,23 +42,23 @@ static __global__ void __launch_bounds__(kThinThreads) linear_border_drop_kernel
         __syncthreads();
         for (int i = threadIdx.x; i < kThinRows * 2; i += kThinThreads) {
           const int r = i / 2, c = i % 2 * 8;
-          copy16(gs + r * 24 + c, r < tile.rows ? part.g + static_cast<long long>(tile.row + r) * args.rank + r0 + c : part.g, r < tile.rows);
+          copy16(gs + r * kPitchG + c, r < tile.rows ? part.g + static_cast<long long>(tile.row + r) * args.rank + r0 + c : part.g, r < tile.rows);
         }
         for (int i = threadIdx.x; i < 16 * 8; i += kThinThreads) {
           const int r = i / 8, c = i % 8 * 8;
           const bool valid = c0 + c < args.width;
-          copy16(as + r * kThinPitch + c,
+          copy16(as + r * kPitchA + c,
                  valid ? part.a + tile.slot * args.slot_stride + static_cast<long long>(r0 + r) * args.width + c0 + c : part.a, valid);
         }
         copy_commit();
         copy_wait<0>();
         __syncthreads();
         std::uint32_t left[4];
-        ldmatrix4(left, gs + (warp * 16 + lane % 16) * 24 + lane / 16 * 8);
+        ldmatrix4(left, gs + (warp * 16 + lane % 16) * kPitchG + lane / 16 * 8);
 #pragma unroll
         for (int n = 0; n < 64; n += 16) {
           std::uint32_t right[4];
-          ldmatrix4_transposed(right, as + (lane % 16) * kThinPitch + n + lane / 16 * 8);
+          ldmatrix4_transposed(right, as + (lane % 16) * kPitchA + n + lane / 16 * 8);
           mma(acc[n / 8], left, right[0], right[1]);
           mma(acc[n / 8 + 1], left, right[2], right[3]);
         }

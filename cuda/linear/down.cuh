@@ -6,7 +6,7 @@
 // Shapes   x [T,K] bf16; out and scaled [T,R]; K a multiple of 8, R of 16; kN columns of one sibling a block.
 // Siblings that share x and drop nothing go together: their matrices stand side by side as columns of one block, and x
 //          is read once for all. Otherwise each sibling is a plane of the grid.
-// How      A block of four warps owns 64 rows of one segment. Tiles of 64 along K come through cp.async, kStages deep,
+// How      A block of four warps owns 64 rows of one segment. Tiles of kThinK along K come through cp.async, kStages deep,
 //          each warp multiplies 16 rows with mma.sync. x is read once per block column. Bound by memory.
 // Dropout  is applied to the tile in shared memory before the product, two Philox draws for eight elements.
 #pragma once
@@ -18,8 +18,9 @@
 
 namespace lora::cuda {
 
-constexpr int kThinRows = 64, kThinK = 64, kThinThreads = 128, kThinStages = 4;
-constexpr int kThinPitch = kThinK + 8;  // elements: 144 bytes keep ldmatrix free of bank conflicts
+// 128 columns a tile: 256 contiguous bytes of each row, or memory pages are opened for too little.
+constexpr int kThinRows = 64, kThinK = 128, kThinThreads = 128, kThinStages = 3;
+constexpr int kThinPitch = kThinK + 8;  // elements: 272 bytes keep ldmatrix free of bank conflicts
 
 struct DownPart {
   const bf16*   x;       // [T, width]: x, or dy
@@ -42,11 +43,13 @@ struct DownArgs {
   int         together;  // siblings of one block, side by side; 1: each by itself
 };
 
-// Multiplies one tile [rows][columns .. + 63] in place by its dropout factors. `row` maps a tile row to its counter.
+// Multiplies one tile of kThinRows x kColumns, from `column` on, in place by its dropout factors. `row` maps a batch row to
+// its counter.
+template <int kColumns>
 __device__ __forceinline__ void drop_tile(bf16* tile, int pitch, const DropStream& stream, const int* row, int first, int rows, int column) {
   if (stream.threshold == 0) return;
-  for (int i = threadIdx.x; i < kThinRows * 8; i += kThinThreads) {
-    const int r = i / 8, c = i % 8 * 8;
+  for (int i = threadIdx.x; i < kThinRows * kColumns / 8; i += kThinThreads) {
+    const int r = i / (kColumns / 8), c = i % (kColumns / 8) * 8;
     if (r >= rows) continue;
     float factor[8];
     drop_eight(stream, row[first + r], column + c, factor);
@@ -91,8 +94,8 @@ __global__ void __launch_bounds__(kThinThreads) linear_down_kernel(const __grid_
       bf16* b = a + kThinRows * kThinPitch;
       const int k0 = step * kThinK;
       if (step < steps) {
-        for (int i = threadIdx.x; i < kThinRows * 8; i += kThinThreads) {
-          const int r = i / 8, c = i % 8 * 8;
+        for (int i = threadIdx.x; i < kThinRows * kThinK / 8; i += kThinThreads) {
+          const int r = i / (kThinK / 8), c = i % (kThinK / 8) * 8;
           const bool valid = r < tile.rows && k0 + c < part.width;
           copy16(a + r * kThinPitch + c, valid ? part.x + static_cast<long long>(tile.row + r) * part.width + k0 + c : part.x, valid);
         }
@@ -116,7 +119,7 @@ __global__ void __launch_bounds__(kThinThreads) linear_down_kernel(const __grid_
       bf16* a = ring + step % kThinStages * Shared::kStage;
       const bf16* b = a + kThinRows * kThinPitch;
       if (stream.threshold != 0) {
-        drop_tile(a, kThinPitch, stream, args.row, tile.row, tile.rows, step * kThinK);
+        drop_tile<kThinK>(a, kThinPitch, stream, args.row, tile.row, tile.rows, step * kThinK);
         __syncthreads();
       }
 #pragma unroll

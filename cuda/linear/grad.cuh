@@ -3,7 +3,7 @@
 //   dA[slot] += g^T drop(x)        columns of x, g already scaled     (out is [R,K]: kFlip)
 //   dB[slot] += scale dy^T u       columns of dy                      (out is [N,R])
 //
-// How      Rows are cut into chunks of kGradRows within segments; a block multiplies 64 columns of one chunk by the R
+// How      Rows are cut into chunks of kGradRows within segments; a block multiplies kGradColumns columns of one chunk by the R
 //          columns of u or g and writes an f32 partial; the sum kernel adds partials of one adapter in the order of
 //          its chunks. No atomics: results repeat bit for bit, and no adapter's rows meet another's.
 #pragma once
@@ -12,7 +12,7 @@
 
 namespace lora::cuda {
 
-constexpr int kGradRows = 1024, kGradColumns = 64;
+constexpr int kGradRows = 1024, kGradColumns = 128;
 
 struct GradPart {
   const bf16*  wide;   // x or dy [T, columns]
@@ -42,7 +42,7 @@ struct GradShared {
   static constexpr int kBytes = kThinStages * kStage * 2;
 };
 
-// Grid: x column blocks of 64, y chunks, z parts x column blocks of kN within R.
+// Grid: x column blocks, y chunks, z parts x column blocks of kN within R.
 template <int kN>
 __global__ void __launch_bounds__(kThinThreads) linear_grad_kernel(const __grid_constant__ GradArgs args) {
   using Shared = GradShared<kN>;
@@ -59,16 +59,16 @@ __global__ void __launch_bounds__(kThinThreads) linear_grad_kernel(const __grid_
   if (chunk.slot < 0) return;
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const DropStream stream = drop_stream(part.drop, part.streams.seed, part.streams.tick, part.site, chunk.slot);
-  float acc[kN / 8][4];
-#pragma unroll
-  for (int j = 0; j < kN / 8; ++j) acc[j][0] = acc[j][1] = acc[j][2] = acc[j][3] = 0.0f;
+  // Each warp owns kGradColumns / 4 columns, 16 at a time.
+  constexpr int kSets = kGradColumns / 64;
+  float acc[kSets][kN / 8][4] = {};
   const int steps = (chunk.rows + kThinRows - 1) / kThinRows;
   const auto load = [&](int step) {
     bf16* wide = ring + step % kThinStages * Shared::kStage;
     bf16* thin = wide + kThinRows * Shared::kPitchWide;
     if (step < steps) {
-      for (int i = threadIdx.x; i < kThinRows * 8; i += kThinThreads) {
-        const int r = i / 8, c = i % 8 * 8, t = step * kThinRows + r;
+      for (int i = threadIdx.x; i < kThinRows * kGradColumns / 8; i += kThinThreads) {
+        const int r = i / (kGradColumns / 8), c = i % (kGradColumns / 8) * 8, t = step * kThinRows + r;
         const bool valid = t < chunk.rows && c0 + c < part.columns;
         copy16(wide + r * Shared::kPitchWide + c,
                valid ? part.wide + static_cast<long long>(chunk.row + t) * part.columns + c0 + c : part.wide, valid);
@@ -91,35 +91,42 @@ __global__ void __launch_bounds__(kThinThreads) linear_grad_kernel(const __grid_
     const bf16* thin = wide + kThinRows * Shared::kPitchWide;
     if (stream.threshold != 0) {
       const int first = chunk.row + step * kThinRows;
-      drop_tile(wide, Shared::kPitchWide, stream, args.row, first, min(kThinRows, chunk.rows - step * kThinRows), c0);
+      drop_tile<kGradColumns>(wide, Shared::kPitchWide, stream, args.row, first, min(kThinRows, chunk.rows - step * kThinRows), c0);
       __syncthreads();
     }
 #pragma unroll
     for (int k = 0; k < kThinRows; k += 16) {
       // The left operand is wide^T: 16 columns of this warp by 16 rows, transposed while loading.
-      std::uint32_t left[4];
-      ldmatrix4_transposed(left, wide + (k + lane / 16 * 8 + lane % 8) * Shared::kPitchWide + warp * 16 + lane / 8 % 2 * 8);
+      std::uint32_t left[kSets][4];
+#pragma unroll
+      for (int s = 0; s < kSets; ++s) {
+        ldmatrix4_transposed(left[s], wide + (k + lane / 16 * 8 + lane % 8) * Shared::kPitchWide + (warp * kSets + s) * 16 + lane / 8 % 2 * 8);
+      }
 #pragma unroll
       for (int n = 0; n < kN; n += 16) {
         std::uint32_t right[4];
         ldmatrix4_transposed(right, thin + (k + lane % 16) * Shared::kPitchThin + n + lane / 16 * 8);
-        mma(acc[n / 8], left, right[0], right[1]);
-        mma(acc[n / 8 + 1], left, right[2], right[3]);
+#pragma unroll
+        for (int s = 0; s < kSets; ++s) {
+          mma(acc[s][n / 8], left[s], right[0], right[1]);
+          mma(acc[s][n / 8 + 1], left[s], right[2], right[3]);
+        }
       }
     }
   }
   copy_wait<0>();
   const long long plane = static_cast<long long>(blockIdx.y) * part.columns * args.rank;
 #pragma unroll
-  for (int half = 0; half < 2; ++half) {
-    const int c = c0 + warp * 16 + lane / 4 + half * 8;
+  for (int i = 0; i < 2 * kSets; ++i) {
+    const int set = i / 2, half = i % 2, c = c0 + (warp * kSets + set) * 16 + lane / 4 + half * 8;
     if (c >= part.columns) continue;
 #pragma unroll
     for (int j = 0; j < kN / 8; ++j) {
       const int n = n0 + j * 8 + lane % 4 * 2;
       if (n >= columns) continue;
       float* partial = sibling(n).partial + plane;
-      *reinterpret_cast<float2*>(partial + static_cast<long long>(c) * args.rank + own(n)) = make_float2(acc[j][half * 2], acc[j][half * 2 + 1]);
+      *reinterpret_cast<float2*>(partial + static_cast<long long>(c) * args.rank + own(n)) =
+          make_float2(acc[set][j][half * 2], acc[set][j][half * 2 + 1]);
     }
   }
 }

@@ -22,16 +22,23 @@ void rope(lora_stream* stream, const lora_rope_args& args) {
   const int half = static_cast<int>(args.cos.shape[1]);
   const int q_heads = args.q.data != nullptr ? static_cast<int>(args.q.shape[1]) : 0;
   const int k_heads = args.k.data != nullptr ? static_cast<int>(args.k.shape[1]) : 0;
-  const int pairs = (q_heads + k_heads) * half;
-  if (rows == 0 || pairs == 0) return;
+  if (rows == 0 || (q_heads + k_heads) * half == 0) return;
   constexpr int kThreads = 256;
-  const dim3 grid(static_cast<unsigned>(ceil_div(pairs, kThreads)), static_cast<unsigned>(std::min(rows, 65535)));
   with_store(any.dtype, "rope", [&](auto zero) {
     using T = decltype(zero);
-    rope_kernel<T><<<grid, kThreads, 0, stream->handle>>>(ptr<T>(args.q), ptr<T>(args.k), ptr<float>(args.cos), ptr<float>(args.sin),
-                                                          rows, q_heads, k_heads, width, half, args.sign);
+    const auto launch = [&](auto wide) {
+      constexpr int kWide = wide.value;
+      const int items = (q_heads + k_heads) * (half / kWide);
+      const dim3 grid(static_cast<unsigned>(ceil_div(items, kThreads)), static_cast<unsigned>(std::min(rows, 65535)));
+      rope_kernel<T, kWide><<<grid, kThreads, 0, stream->handle>>>(ptr<T>(args.q), ptr<T>(args.k), ptr<float>(args.cos), ptr<float>(args.sin),
+                                                                   rows, q_heads, k_heads, width, half, args.sign);
+      LORA_LAUNCHED("rope");
+    };
+    const bool packs = half % Pack<T>::kSize == 0 && width % Pack<T>::kSize == 0 &&
+                       reinterpret_cast<std::uintptr_t>(args.q.data) % 16 == 0 && reinterpret_cast<std::uintptr_t>(args.k.data) % 16 == 0;
+    if (packs) launch(std::integral_constant<int, Pack<T>::kSize>{});
+    else launch(std::integral_constant<int, 1>{});
   });
-  LORA_LAUNCHED("rope");
 }
 
 }  // namespace lora::cuda
