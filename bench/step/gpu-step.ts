@@ -3,7 +3,7 @@
 // Bundled for machines without packages: npx esbuild bench/step/gpu-step.ts --bundle --platform=node --format=esm
 // --outfile=step.mjs, with WHETSTONE_ENGINE and WHETSTONE_CUDA_PLUGIN naming the two binaries.
 import { openSession } from '../../lib/engine/session.js';
-import type { AdapterModule, SessionOptions } from '../../lib/engine/types.js';
+import type { AdapterModule } from '../../lib/engine/types.js';
 import type { ModelSpec, Projection } from '../../lib/tensors.js';
 import { sharedWeights } from './shared-weights.js';
 
@@ -29,7 +29,7 @@ const SHAPES: Readonly<Record<string, ModelSpec>> = {
 const name = option('shape', 'llama3-8b'), spec = SHAPES[name];
 if (spec === undefined) throw new Error(`--shape: expected one of ${Object.keys(SHAPES).join(', ')}, got ${name}`);
 const sequence = Number(option('sequence', '4096')), tokens = Number(option('tokens', '8192')), rank = Number(option('rank', '16'));
-const runs = Number(option('runs', '20')), recompute = option('recompute', 'none'), dropout = Number(option('dropout', '0'));
+const runs = Number(option('runs', '20')), recompute = option('recompute', 'none') as 'none' | 'cheap', dropout = Number(option('dropout', '0'));
 const targets: Projection[] = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'];
 const modules: AdapterModule[] = even(spec.layers).flatMap((_, layer) => targets.map((projection) => ({ layer, projection, rank, scale: 2 })));
 
@@ -39,7 +39,7 @@ try {
   const session = await openSession({
     device: 'cuda', dtype: 'bf16', spec, weights: model.weights, targets, slots: 1, rank, maxTokens: tokens,
     maxSequences: Math.max(16, Math.ceil(tokens / sequence)), recompute,
-  } as SessionOptions);
+  });
   const loadSeconds = (performance.now() - started) / 1e3;
   const slot = await session.addAdapter({ modules, seed: 1n, dropout });
   let x = 12345;

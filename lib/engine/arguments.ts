@@ -20,6 +20,8 @@ export function toNativeOptions(options: SessionOptions): NativeSessionOptions {
   const cacheTokens = integer('cacheTokens', options.cacheTokens ?? 0, 0, 2 ** 30);
   const dtype = options.dtype ?? 'f32';
   if (dtype !== 'f32' && dtype !== 'bf16') refuse('dtype', '"f32" or "bf16"', dtype);
+  const recompute = options.recompute ?? 'none';
+  if (recompute !== 'none' && recompute !== 'cheap') refuse('recompute', '"none" or "cheap"', recompute);
   if (slots > 0 && targets.length === 0) refuse('targets', 'the projections that adapters attach to', 'none');
   return {
     ...toDevice(options.device ?? 'cpu'),
@@ -33,6 +35,7 @@ export function toNativeOptions(options: SessionOptions): NativeSessionOptions {
     maxTokens: integer('maxTokens', options.maxTokens ?? 2048, 1, 2 ** 24),
     maxSequences: integer('maxSequences', options.maxSequences ?? 256, 1, 2 ** 24),
     training: options.training ?? slots > 0,
+    recompute,
     cacheTokens,
     cacheSequences: integer('cacheSequences', options.cacheSequences ?? (cacheTokens > 0 ? Math.min(16, cacheTokens) : 0), 0, 2 ** 20),
   };

@@ -44,6 +44,7 @@ export interface NativeSessionOptions {
   readonly rank: number; // largest rank; padded to 16 inside
   readonly maxTokens: number; // largest T of accumulate and evaluate
   readonly maxSequences: number; // largest Q of a batch
+  readonly recompute: 'none' | 'cheap';
   readonly training: boolean; // false: no gradients, no optimizer state
   /** Key/value cache for generation: rows in all, and sequences at once. 0: no generation. */
   readonly cacheTokens: number;

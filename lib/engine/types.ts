@@ -38,6 +38,11 @@ export interface SessionOptions extends Cancellable {
   readonly maxSequences?: number;
   /** @default true when there are slots */
   readonly training?: boolean;
+  /**
+   * What backward makes again instead of keeping it: "cheap" repeats norms and SwiGLU, never a product; results are the
+   * same to the last bit. @default "none"
+   */
+  readonly recompute?: 'none' | 'cheap';
   /** Rows of the key/value cache; 0: no generation. @default 0 */
   readonly cacheTokens?: number;
   readonly cacheSequences?: number;

@@ -207,6 +207,12 @@ std::vector<Napi::Value> to_list(const Napi::Value& value, const std::string& na
   return out;
 }
 
+Recompute recompute_of(const std::string& word) {
+  if (word == "none") return Recompute::kNone;
+  if (word == "cheap") return Recompute::kCheap;
+  throw invalid_argument("recompute", "none or cheap", word);
+}
+
 SessionOptions to_session_options(const Napi::Value& value) {
   const Fields f(value, "");
   SessionOptions o;
@@ -223,6 +229,7 @@ SessionOptions to_session_options(const Napi::Value& value) {
   o.limits.tokens = f.integer("maxTokens");
   o.limits.sequences = f.integer("maxSequences");
   o.limits.training = f.boolean("training");
+  o.limits.recompute = recompute_of(f.word("recompute"));
   o.limits.cache_tokens = f.integer("cacheTokens");
   o.limits.cache_sequences = f.integer("cacheSequences");
   return o;

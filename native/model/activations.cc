@@ -6,14 +6,15 @@ namespace lora {
 namespace {
 
 LayerSaved take_layer(Arena& arena, const ModelSpec& s, Types types, const Limits& limits, bool adapters, Pass pass,
-                      std::int64_t t, bool first) {
+                      std::int64_t t, const LayerSaved* before) {
   const lora_dtype store = types.store, real = types.real;
-  const bool train = pass == Pass::kTrain;
+  const bool train = pass == Pass::kTrain, first = before == nullptr;
+  const bool again = train && limits.recompute == Recompute::kCheap;  // one scratch for all layers
   const std::int64_t d = s.width, h = s.heads, g = s.kv_heads, e = s.head_width, f = s.feed_forward;
   LayerSaved out;
   const char* residual = "activations: residual stream";
   if (!first || !train) out.sum1 = arena.take(residual, store, {t, d});
-  out.h1 = arena.take("activations: normalised", store, {t, d});
+  out.h1 = again && !first ? before->h1 : arena.take("activations: normalised", store, {t, d});
   out.rstd1 = arena.take("activations: normalised", real, {t});
   if (s.qk_norm) {
     out.q_raw = arena.take("activations: attention", store, {t, h, e});
@@ -27,11 +28,11 @@ LayerSaved take_layer(Arena& arena, const ModelSpec& s, Types types, const Limit
   out.o = arena.take("activations: attention", store, {t, h, e});
   if (train) out.lse = arena.take("activations: attention", real, {h, t});
   out.sum2 = arena.take(residual, store, {t, d});
-  out.h2 = arena.take("activations: normalised", store, {t, d});
+  out.h2 = again ? out.h1 : arena.take("activations: normalised", store, {t, d});
   out.rstd2 = arena.take("activations: normalised", real, {t});
   out.gate = arena.take("activations: feed-forward", store, {t, f});
   out.up = arena.take("activations: feed-forward", store, {t, f});
-  out.h = arena.take("activations: feed-forward", store, {t, f});
+  out.h = again && !first ? before->h : arena.take("activations: feed-forward", store, {t, f});
   for (int i = 0; adapters && i < kLayerProjections; ++i) {
     if (s.has(static_cast<Projection>(i))) out.u[i] = arena.take("activations: adapters", store, {t, limits.rank});
   }
@@ -60,6 +61,7 @@ Activations take_activations(Arena& arena, const ModelSpec& s, Types types, cons
                              Pass pass, std::int64_t t, std::int64_t n) {
   const lora_dtype store = types.store;
   Activations out;
+  out.recompute = limits.recompute;
   const char* scratch = "activations: scratch";
   out.x0 = arena.take(scratch, store, {t, s.width});
   out.out = arena.take(scratch, store, {t, s.width});
@@ -69,7 +71,8 @@ Activations take_activations(Arena& arena, const ModelSpec& s, Types types, cons
   if (s.fused_gate_up) out.gate_up = arena.take(scratch, store, {t, s.rows(Projection::kGateUp)});
   const std::int64_t kept = pass == Pass::kTrain ? s.layers : 1;
   for (std::int64_t l = 0; l < kept; ++l) {
-    out.layers.push_back(take_layer(arena, s, types, limits, adapters, pass, t, l == 0));
+    const LayerSaved* before = l == 0 ? nullptr : &out.layers.back();
+    out.layers.push_back(take_layer(arena, s, types, limits, adapters, pass, t, before));
   }
   take_head(arena, s, types, limits, adapters, pass, n, out);
   if (pass != Pass::kTrain) return out;

@@ -16,6 +16,7 @@ struct LayerSaved {
   Tensor q, k, v, o, lse;              // after RoPE; [T,H,E], [T,G,E] twice, [T,H,E], [H,T]
   Tensor sum2, h2, rstd2;              // the same before the feed-forward part
   Tensor gate, up, h;                  // [T,F]
+                                       // h1, h2 and h are the same scratch in every layer when backward makes them again
   Tensor u[9];                         // x A^T of each projection, by its number; absent where no adapter may sit
 };
 
@@ -25,6 +26,7 @@ struct Activations {
   Tensor cos, sin;            // [T,I]
   Tensor qkv, gate_up;        // scratch for files that keep them as one; absent otherwise
   std::vector<LayerSaved> layers;  // one each while training, else a single one
+  Recompute recompute = Recompute::kNone;
   const LayerSaved& layer(std::int64_t l) const { return layers[layers.size() == 1 ? 0 : static_cast<std::size_t>(l)]; }
 
   // The head, over the picked rows.

@@ -45,6 +45,14 @@ void apply_norm_bwd(Ops& ops, Tensor dy, Tensor sum, Tensor w, Tensor rstd, Tens
   ops.norm_bwd(args);
 }
 
+void apply_swiglu(Ops& ops, const LayerSaved& s) {
+  lora_swiglu_args args{};
+  args.gate = s.gate;
+  args.up = s.up;
+  args.h = s.h;
+  ops.swiglu(args);
+}
+
 }  // namespace
 
 Layer::Layer(const ModelSpec& spec, const LayerWeights& weights, const Adapters& adapters, std::int32_t index)
@@ -155,11 +163,7 @@ void Layer::forward(Ops& ops, const BatchView& b, bool training, Tensor r, Tenso
                                         forward_of(P::kUp, b, training, s.h2, s.up, s)};
     ops.linear(gate_up, 2);
   }
-  lora_swiglu_args swiglu{};
-  swiglu.gate = s.gate;
-  swiglu.up = s.up;
-  swiglu.h = s.h;
-  ops.swiglu(swiglu);
+  apply_swiglu(ops, s);
   const lora_linear_args down[] = {forward_of(P::kDown, b, training, s.h, a.out, s)};
   ops.linear(down, 1);
 }
@@ -201,6 +205,7 @@ void Layer::backward(Ops& ops, const BatchView& b, std::int32_t lowest, const Ac
   const std::int32_t first = index_ * Adapters::kStagesPerLayer;
   const auto wanted = [&](int stage) { return lowest < first + stage; };
 
+  if (a.recompute == Recompute::kCheap) apply_swiglu(ops, s);
   const lora_linear_bwd_args down[] = {
       backward_of(P::kDown, b, a.dres, s.h, wanted(3) ? a.dwide : Tensor(), LORA_OVERWRITE, s)};
   ops.linear_bwd(down, 1);
@@ -214,6 +219,9 @@ void Layer::backward(Ops& ops, const BatchView& b, std::int32_t lowest, const Ac
   swiglu.dup = s.up;
   ops.swiglu_bwd(swiglu);
   Tensor dx = wanted(2) ? a.dx : Tensor();
+  if (a.recompute == Recompute::kCheap) {
+    apply_norm(ops, s.sum2, {}, {}, weights_.norm2, s.h2, s.rstd2, spec_.norm_eps);
+  }
   if (spec_.fused_gate_up) {
     ops.join(columns(a.dgate_up, {s.gate, s.up}));
     const lora_linear_bwd_args gate_up[] = {backward_of(P::kGateUp, b, a.dgate_up, s.h2, dx, LORA_OVERWRITE, s)};
@@ -233,6 +241,9 @@ void Layer::backward(Ops& ops, const BatchView& b, std::int32_t lowest, const Ac
 
   attention_backward(ops, b, a, s);
   dx = wanted(0) ? a.dx : Tensor();
+  if (a.recompute == Recompute::kCheap) {
+    apply_norm(ops, s.sum1 ? s.sum1 : a.x0, {}, {}, weights_.norm1, s.h1, s.rstd1, spec_.norm_eps);
+  }
   if (spec_.fused_qkv) {
     ops.join(columns(a.dqkv, {flat(a.dq), flat(a.dk), flat(a.dv)}));
     const lora_linear_bwd_args qkv[] = {backward_of(P::kQkv, b, a.dqkv, s.h1, dx, LORA_OVERWRITE, s)};

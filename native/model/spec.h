@@ -50,6 +50,12 @@ struct ModelSpec {
   void check() const;
 };
 
+// What backward makes again instead of keeping it.
+enum class Recompute {
+  kNone,
+  kCheap  // norm outputs and SwiGLU: no product is ever repeated
+};
+
 // What a session is opened for: the sizes that every allocation follows from.
 struct Limits {
   std::int64_t tokens = 0;      // largest T
@@ -57,6 +63,7 @@ struct Limits {
   std::int64_t slots = 0, rank = 0;  // rank padded to 16
   std::int64_t cache_tokens = 0, cache_sequences = 0;
   bool training = false;
+  Recompute recompute = Recompute::kNone;
 };
 
 // The types of a session: Real for sums and optimizer state, store for weights and activations.
