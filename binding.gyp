@@ -23,12 +23,13 @@
     {
       "target_name": "engine",
       "dependencies": ["core"],
+      "defines": ["WHETSTONE_VERSION=<!(node -p \"require('./package.json').version\")"],
       "sources": ["<!@(node scripts/sources.cjs engine)"]
     },
     {
       "target_name": "engine_testing",
       "dependencies": ["core"],
-      "defines": ["WHETSTONE_TESTING"],
+      "defines": ["WHETSTONE_TESTING", "WHETSTONE_VERSION=<!(node -p \"require('./package.json').version\")"],
       "sources": ["<!@(node scripts/sources.cjs testing)"]
     }
   ]

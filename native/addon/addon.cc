@@ -6,9 +6,9 @@
 #include "addon/state.h"
 #include "engine/devices.h"
 
-#ifndef WHETSTONE_VERSION
-#define WHETSTONE_VERSION "0.0.0"
-#endif
+// binding.gyp passes package.json's version as it stands there.
+#define LORA_WORDS_OF(x) #x
+#define LORA_WORDS(x) LORA_WORDS_OF(x)
 
 namespace lora {
 
@@ -119,7 +119,7 @@ Napi::Value cancel_open(const Napi::CallbackInfo& info) {
 void export_engine(Napi::Env env, Napi::Object exports) {
   State& state = State::create(env);
   state.session_class = Napi::Persistent(SessionWrap::define(env));
-  exports.Set("version", WHETSTONE_VERSION);
+  exports.Set("version", LORA_WORDS(WHETSTONE_VERSION));
   exports.Set("cpuInfo", Napi::Function::New(env, cpu_info, "cpuInfo"));
   exports.Set("devices", Napi::Function::New(env, devices, "devices"));
   exports.Set("openSession", Napi::Function::New(env, open_session, "openSession"));
