@@ -1,16 +1,17 @@
 // `npm run bench -- NAME… [options]`: runs benchmarks by name, each in its own process, collects the JSON lines that
 // they print, appends them to bench/results/<device>.jsonl (not with --dry) and ends with a table.
 import { spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { append, cpuName, root, type Result } from './harness.js';
 
 const here = join(root, 'bench');
 
-/** ops/linear, step/train-step, peer/peer …: every .ts one folder down. */
+/** ops/linear, step/train-step, peer/peer …: every .ts one folder down that exports nothing. */
 function all(): readonly string[] {
   return readdirSync(here, { withFileTypes: true }).filter((entry) => entry.isDirectory() && entry.name !== 'lab' && entry.name !== 'results')
-    .flatMap((folder) => readdirSync(join(here, folder.name)).filter((name) => name.endsWith('.ts') && !name.startsWith('_'))
+    .flatMap((folder) => readdirSync(join(here, folder.name))
+      .filter((name) => name.endsWith('.ts') && !/^export /m.test(readFileSync(join(here, folder.name, name), 'utf8')))
       .map((name) => `${folder.name}/${name.slice(0, -3)}`)).sort();
 }
 

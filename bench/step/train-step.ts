@@ -1,6 +1,7 @@
-// Tokens per second of one training step (accumulate and update) on a model shape with random weights.
-// --shape smollm2-135m | pebble | tiny, --tokens, --rank, --threads, --dtype, --runs, --device.
+// Tokens per second of one training step (accumulate and update) on a model folder or a shape with random weights.
+// --model DIR | --shape smollm2-135m | tiny, --tokens, --rank, --threads, --dtype, --runs, --device.
 import { openSession } from '../../lib/engine/session.js';
+import { loadModel } from '../../lib/model/load.js';
 import type { ModelSpec } from '../../lib/tensors.js';
 import { allModules, batchOf, randomTokens } from '../../test/support/engine.js';
 import { projections, tinySpec, writeTinyModel } from '../../test/support/tiny-model.js';
@@ -11,15 +12,13 @@ const rope = (theta: number, rotaryWidth: number): ModelSpec['rope'] => ({ kind:
 const SHAPES: Readonly<Record<string, () => ModelSpec>> = {
   'smollm2-135m': () => tinySpec({ layers: 30, width: 576, feedForward: 1536, heads: 9, kvHeads: 3, headWidth: 64, vocabulary: 49152,
     tiedHead: true, window: Array.from({ length: 30 }, () => 0), rope: rope(1e5, 64) }),
-  pebble: () => tinySpec({ layers: 8, width: 256, feedForward: 704, heads: 8, kvHeads: 2, headWidth: 32, vocabulary: 6144,
-    tiedHead: true, window: Array.from({ length: 8 }, () => 0), rope: rope(1e4, 32) }),
   tiny: () => tinySpec(),
 };
 
-const name = option('shape', 'smollm2-135m');
+const folder = option('model', '');
+const name = folder === '' ? option('shape', 'smollm2-135m') : folder;
 const shape = SHAPES[name];
-if (shape === undefined) throw new Error(`--shape: expected one of ${Object.keys(SHAPES).join(', ')}, got ${name}`);
-const spec = shape();
+if (folder === '' && shape === undefined) throw new Error(`--shape: expected one of ${Object.keys(SHAPES).join(', ')}, got ${name}`);
 const tokens = Number(option('tokens', '512'));
 const rank = Number(option('rank', '16'));
 const threads = Number(option('threads', '2'));
@@ -27,7 +26,8 @@ const dtype = option('dtype', 'f32') as 'f32' | 'bf16';
 const device = option('device', 'cpu');
 const runs = Number(option('runs', '20'));
 
-const model = writeTinyModel(spec);
+const model = shape === undefined ? { ...await loadModel(folder), remove: () => undefined } : writeTinyModel(shape());
+const { spec } = model;
 try {
   const session = await openSession({
     device, dtype, threads, spec, weights: model.weights, targets: projections(spec), slots: 1, rank, maxTokens: tokens, maxSequences: 16,
@@ -49,7 +49,7 @@ try {
   const { median, spread, runs: counted } = summarize(await time(step, { warmup: 0, runs }));
   const spent = process.cpuUsage(used);  // on a machine that others use too, this says what a quiet one would do
   report({
-    case: 'step/train-step', shape: name, dtype, threads, tokens, rank, device: device === 'cpu' ? cpuName() : device,
+    case: 'step/train-step', model: name, dtype, threads, tokens, rank, device: device === 'cpu' ? cpuName() : device,
     stepMs: Math.round(median * 10) / 10, spread, runs: counted, tokensPerSecond: Math.round(tokens / (median / 1e3)),
     cpuSecondsPerStep: Math.round((spent.user + spent.system) / runs / 1e3) / 1e3,
     memoryMiB: Math.round(session.memory.reduce((sum, line) => sum + line.bytes, 0) / 2 ** 20),
