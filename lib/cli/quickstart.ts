@@ -1,7 +1,7 @@
 // `whetstone quickstart`, which `npm start` runs: teaches the embedded model how English words sound, on held-out words
 // measured before and after, beside a naive baseline.
 
-import { join, relative } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { packageRoot } from '../engine/native.js';
 import { generateText } from '../eval/generate.js';
 import { ConsoleLog } from '../track/console.js';
@@ -25,20 +25,18 @@ interface Options extends EngineOptions {
 }
 
 const ROOT = packageRoot();
-/** Held-out words that are spoken before and after. */
-const TESTED = 200;
 const LONGEST_ANSWER = 24;
 
 export async function quickstartCommand(output: Output, options: Options): Promise<number> {
-  const place = (name: string): string => join(ROOT, name);
-  const [training, test] = await Promise.all(['train', 'test'].map((name) => readWords(place(`data/quickstart/${name}.jsonl`))));
-  const words = test!.slice(0, TESTED);
+  const place = (name: string): string => shown(join(ROOT, name));
+  const model = place('models/pebble');
+  const [training, words] = await Promise.all([readWords(place('data/quickstart/train.jsonl')), readWords(place('data/quickstart/test.jsonl'))]);
   const c = output.terminal.colors;
   output.say(c.bold('Teaching a small language model how English words sound'));
-  output.say(`Pebble was never taught this. A LoRA adapter learns it here from ${training!.length} words; ` +
+  output.say(`Pebble was never taught this. A LoRA adapter learns it here from ${training.length} words; ` +
     `${words.length} others, none of their families among them, are the test.\n`);
 
-  const base = await loadParts({ model: place('models/pebble') });
+  const base = await loadParts({ model });
   const before = await speak(base, words, options);
   const config = checkConfig(recipe(options, place));
   const run = train(config, { overwrite: true, sinks: [new ConsoleLog(output.terminal)] });
@@ -48,8 +46,8 @@ export async function quickstartCommand(output: Output, options: Options): Promi
     output.say(`Stopped after ${result.steps} updates.`);
     return signals.exitCode ?? EXIT.interrupted;
   }
-  const after = await speak(await loadParts({ model: place('models/pebble'), adapter: result.adapter }), words, options);
-  const naive = naiveSpeller(training!);
+  const after = await speak(await loadParts({ model, adapter: result.adapter }), words, options);
+  const naive = naiveSpeller(training);
   const rates = { naive: score(words, words.map(naive)), before: score(words, before), after: score(words, after) };
 
   output.result({ ...result, metric: 'phoneme error rate', ...rates }, () => {
@@ -71,16 +69,18 @@ export async function quickstartCommand(output: Output, options: Options): Promi
       `  metrics          ${shown(join(result.output, 'metrics.jsonl'))}`,
       '',
       'What to try next:',
-      `  npx whetstone generate --model models/pebble --adapter ${shown(result.adapter)} --prompt $'Word: s t o n e\\nSounds:'`,
-      '  npx whetstone chat --model models/pebble',
+      `  npx whetstone generate --model ${model} --adapter ${shown(result.adapter)} --prompt $'Word: s t o n e\\nSounds:'`,
+      `  npx whetstone chat --model ${model}`,
       '  npx whetstone init        # a configuration of your own',
     ].join('\n');
   });
   return EXIT.ok;
 }
 
+/** A path as people like it: relative where it lies below. */
 function shown(path: string): string {
-  return relative(process.cwd(), path) || '.';
+  const short = relative(process.cwd(), path);
+  return short.startsWith('..') ? resolve(path) : short || '.';
 }
 
 function recipe(options: Options, place: (name: string) => string): ConfigInput {
