@@ -1,6 +1,6 @@
 // What a session promises when things go wrong: aborts, the dirty window, gradients that are not finite, full queues,
 // bad arguments, resuming.
-import { EngineError, isEngineError, type EngineErrorCode } from '../../lib/errors.js';
+import { type EngineError, isEngineError, type EngineErrorCode } from '../../lib/errors.js';
 import type { Session } from '../../lib/engine/types.js';
 import { allModules, batchOf, flat, openTiny, randomTokens, stir } from '../support/engine.js';
 import { tinySpec, writeTinyModel } from '../support/tiny-model.js';
