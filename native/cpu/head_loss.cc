@@ -140,93 +140,142 @@ void join(Head& h, const Logits& l) {
   }
 }
 
-// z becomes dz = weight * (e^(z - lse) - (1 - s) [label] - s / V), packed as the left side of dz W; g = scale * dz B.
-void logit_gradients(Head& h, Logits& l, float* low_left) {
-  const Kernels& kernels = h.kernels;
-  const int height = kernels.tile_rows;
-  const double s = h.args.smoothing;
-  Workspace::Scope scope(h.context.workspace);
-  const std::int64_t block_floats = height * h.block_columns;
-  const std::int64_t each = 2 * block_floats + height * h.rank;
-  float* scratch = h.context.workspace.take<float>(each * h.context.pool.threads());
-  h.context.pool.parallel_for_dynamic(l.rows.tiles, 1, [&](std::int64_t tile, std::int64_t tile_end, int worker) {
-    float *packed = scratch + worker * each, *rows = packed + block_floats;
-    float* g = rows + block_floats;
-    for (; tile < tile_end; ++tile) {
-      const std::int64_t first = tile * height;
-      const int valid = static_cast<int>(std::min<std::int64_t>(height, l.rows.count - first));
-      for (std::int64_t block = 0; block < h.blocks; ++block) {
-        const std::int64_t columns = h.columns_of(block), first_column = block * h.block_columns;
-        const float* at[kMostTileRows];
-        float* z = l.at(tile, first_column);
-        std::memcpy(rows, z, sizeof(float) * valid * columns);
-        for (int i = 0; i < valid; ++i) {
-          const std::int64_t row = l.begin + first + i, label = h.label(row) - first_column;
-          const double weight = h.weight(row);
-          const RowPart& part = l.parts[block * l.rows.count + first + i];
-          float* dz = rows + i * columns;
-          kernels.row_gradient(dz, columns, static_cast<float>(weight * std::exp(part.most - h.lse[row])),
-                               static_cast<float>(weight * s / static_cast<double>(h.V)));
-          if (label >= 0 && label < columns) dz[label] -= static_cast<float>(weight * (1 - s));
-          at[i] = dz;
-        }
-        float* tile_out = l.layout.pairs ? packed : z;
-        kernels.pack_f32(at, valid, columns, tile_out, height);
-        if (l.layout.pairs) kernels.pack_pairs(packed, columns, reinterpret_cast<std::uint32_t*>(z), height);
-        for (std::int32_t p = l.rows.tile_piece[tile]; h.rank > 0 && p < l.rows.tile_piece[tile + 1]; ++p) {
-          const Piece& piece = l.rows.pieces[p];
-          if (piece.group < 0) continue;
-          low_product(kernels, tile_out + piece.first, height, piece.rows,
-                      h.backward.down + (piece.group * h.V + first_column) * h.rank, h.rank, columns, block > 0,
-                      g + piece.first * h.rank);
-        }
-      }
-      for (std::int32_t p = l.rows.tile_piece[tile]; h.rank > 0 && p < l.rows.tile_piece[tile + 1]; ++p) {
-        const Piece& piece = l.rows.pieces[p];
-        if (piece.group < 0) continue;
-        const float scale = static_cast<float>(h.args.pair.scale[h.groups.slot[piece.group]]);
-        float* out = h.g + (l.begin + first + piece.first) * h.rank;
-        for (std::int64_t e = 0; e < piece.rows * h.rank; ++e) out[e] = scale * g[piece.first * h.rank + e];
-        place_low(out, piece.first, piece.rows, h.rank, 1.0f, height, low_left + tile * h.rank * height);
-      }
-    }
-  });
+// One block of a tile from rows to the left side of the next product, in place. `scratch` holds two blocks.
+void pack_in_place(const Head& h, const Logits& l, std::int64_t tile, std::int64_t block, int rows, float* scratch) {
+  const int height = h.kernels.tile_rows;
+  const std::int64_t columns = h.columns_of(block);
+  float *z = l.at(tile, block * h.block_columns), *packed = scratch + height * h.block_columns;
+  const float* at[kMostTileRows];
+  std::memcpy(scratch, z, sizeof(float) * rows * columns);
+  for (int i = 0; i < rows; ++i) at[i] = scratch + i * columns;
+  h.kernels.pack_f32(at, rows, columns, l.layout.pairs ? packed : z, height);
+  if (l.layout.pairs) h.kernels.pack_pairs(packed, columns, reinterpret_cast<std::uint32_t*>(z), height);
 }
 
-struct LeftOfB {  // dz, from the packed tiles
-  const Logits* logits;
-};
+// z becomes dz = weight * (e^(z - lse) - (1 - s) [label] - s / V), one block of one tile at a time, which `then` gets.
+template <class Then>
+void logit_gradients(Head& h, const Logits& l, std::int64_t tile, int rows, Then&& then) {
+  const double s = h.args.smoothing;
+  for (std::int64_t block = 0; block < h.blocks; ++block) {
+    const std::int64_t columns = h.columns_of(block), first_column = block * h.block_columns;
+    float* z = l.at(tile, first_column);
+    for (int i = 0; i < rows; ++i) {
+      const std::int64_t at = tile * h.kernels.tile_rows + i, row = l.begin + at, label = h.label(row) - first_column;
+      const double weight = h.weight(row);
+      const RowPart& part = l.parts[block * l.rows.count + at];
+      h.kernels.row_gradient(z + i * columns, columns, static_cast<float>(weight * std::exp(part.most - h.lse[row])),
+                             static_cast<float>(weight * s / static_cast<double>(h.V)));
+      if (label >= 0 && label < columns) z[i * columns + label] -= static_cast<float>(weight * (1 - s));
+    }
+    then(block, columns, z);
+  }
+}
 
-void read_dz(const void* context, std::int64_t row, std::int32_t, std::int64_t from_column, std::int64_t count,
-             float* out) {
-  const Logits& l = *static_cast<const LeftOfB*>(context)->logits;
-  const int height = l.layout.tile_rows;
-  const std::int64_t tile = (row - l.begin) / height, i = (row - l.begin) % height;
-  for (std::int64_t c = 0; c < count; ++c) {
-    const std::int64_t from = (from_column + c) / l.layout.step * l.layout.step, k = from_column + c - from;
-    const float* z = l.at(tile, from);
-    if (l.layout.pairs) {
-      const std::uint32_t pair = reinterpret_cast<const std::uint32_t*>(z)[k / 2 * height + i];
-      out[c] = float_of(k % 2 == 0 ? pair << 16 : pair & 0xffff0000u);
-    } else {
-      out[c] = z[k * height + i];
+// g = scale * dz B, from one block of dz after another.
+struct WayDown {
+  Head&  h;
+  Logits& l;
+  float* packed;  // a block
+  float* g;       // [tile_rows][rank]
+
+  void add(std::int64_t tile, std::int64_t block, std::int64_t columns, const float* dz, int rows) {
+    const int height = h.kernels.tile_rows;
+    const float* at[kMostTileRows];
+    for (int i = 0; i < rows; ++i) at[i] = dz + i * columns;
+    h.kernels.pack_f32(at, rows, columns, packed, height);
+    for (std::int32_t p = l.rows.tile_piece[tile]; p < l.rows.tile_piece[tile + 1]; ++p) {
+      const Piece& piece = l.rows.pieces[p];
+      if (piece.group < 0) continue;
+      low_product(h.kernels, packed + piece.first, height, piece.rows,
+                  h.backward.down + (piece.group * h.V + block * h.block_columns) * h.rank, h.rank, columns, block > 0,
+                  g + piece.first * h.rank);
     }
   }
+
+  void finish(std::int64_t tile, float* low_left) {
+    const int height = h.kernels.tile_rows;
+    for (std::int32_t p = l.rows.tile_piece[tile]; p < l.rows.tile_piece[tile + 1]; ++p) {
+      const Piece& piece = l.rows.pieces[p];
+      if (piece.group < 0) continue;
+      const float scale = static_cast<float>(h.args.pair.scale[h.groups.slot[piece.group]]);
+      float* out = h.g + (l.begin + tile * height + piece.first) * h.rank;
+      for (std::int64_t e = 0; e < piece.rows * h.rank; ++e) out[e] = scale * g[piece.first * h.rank + e];
+      place_low(out, piece.first, piece.rows, h.rank, 1.0f, height, low_left + tile * h.rank * height);
+    }
+  }
+};
+
+// Columns of a row of dz, while it still lies in rows: the left side of dB.
+void read_dz(const void* context, std::int64_t row, std::int32_t, std::int64_t from, std::int64_t count, float* out) {
+  const Logits& l = *static_cast<const Logits*>(context);
+  const int height = l.layout.tile_rows;
+  const std::int64_t tile = (row - l.begin) / height, i = (row - l.begin) % height;
+  for (std::int64_t done = 0; done < count;) {
+    const std::int64_t block = (from + done) / l.layout.step * l.layout.step, k = from + done - block;
+    const std::int64_t columns = l.layout.depth_of(block), here = std::min(count - done, columns - k);
+    std::memcpy(out + done, l.at(tile, block) + i * columns + k, sizeof(float) * here);
+    done += here;
+  }
+}
+
+// The gradients of A and B from these rows: z holds dz, in rows.
+void pair_gradients(Head& h, const Logits& l, const Dropout& dropout) {
+  Workspace::Scope scope(h.context.workspace);
+  Groups here = h.groups;  // the runs of these rows only
+  here.runs = h.context.workspace.take<Groups::Run>(h.groups.run_count);
+  here.run_count = 0;
+  for (std::int64_t i = 0; i < h.groups.run_count; ++i) {
+    Groups::Run run = h.groups.runs[i];
+    run.begin = std::max(run.begin, l.begin);
+    run.end = std::min(run.end, l.begin + l.rows.count);
+    if (run.begin < run.end) here.runs[here.run_count++] = run;
+  }
+  const LeftOfA left_of_a{&h.kernels, h.x, dropout};
+  const LowGradient gradients[] = {
+      {LowGradient::Of::kA, &h.args.pair, h.D, h.g, read_left_of_a, &left_of_a},
+      {LowGradient::Of::kB, &h.args.pair, h.V, h.u, read_dz, &l},
+  };
+  low_gradients(h.context, here, gradients, 2);
 }
 
 void backward(Head& h, Logits& l) {
   const Kernels& kernels = h.kernels;
+  const int height = kernels.tile_rows;
   Workspace& workspace = h.context.workspace;
   Workspace::Scope scope(workspace);
+  const bool pair_wanted = h.rank > 0 && h.args.pair.da != nullptr && h.args.pair.db != nullptr;
+  float* low_left = h.rank > 0 ? workspace.take<float>(l.rows.tiles * h.rank * height) : nullptr;
+  const std::int64_t each = 2 * height * h.block_columns + height * h.rank;
+  float* scratch = workspace.take<float>(each * h.context.pool.threads());
+  auto tiles = [&](auto&& fn) {
+    h.context.pool.parallel_for_dynamic(l.rows.tiles, 1, [&](std::int64_t tile, std::int64_t end, int worker) {
+      for (; tile < end; ++tile) {
+        fn(tile, static_cast<int>(std::min<std::int64_t>(height, l.rows.count - tile * height)), scratch + worker * each);
+      }
+    });
+  };
+
+  tiles([&](std::int64_t tile, int rows, float* own) {
+    WayDown down{h, l, own, own + 2 * height * h.block_columns};
+    logit_gradients(h, l, tile, rows, [&](std::int64_t block, std::int64_t columns, const float* dz) {
+      if (h.rank > 0) down.add(tile, block, columns, dz, rows);
+      if (!pair_wanted) pack_in_place(h, l, tile, block, rows, own);
+    });
+    if (h.rank > 0) down.finish(tile, low_left);
+  });
+  const Dropout dropout{&h.args.pair, &h.args.route, &h.groups, h.index};
+  if (pair_wanted) {
+    pair_gradients(h, l, dropout);
+    tiles([&](std::int64_t tile, int rows, float* own) {
+      for (std::int64_t block = 0; block < h.blocks; ++block) pack_in_place(h, l, tile, block, rows, own);
+    });
+  }
+
   Term term{};
   term.right = right_of(kernels, h.args.w, LORA_USE_DX, "head_loss");
-  float* low_left = h.rank > 0 ? workspace.take<float>(l.rows.tiles * h.rank * kernels.tile_rows) : nullptr;
-  logit_gradients(h, l, low_left);
-
-  const Dropout dropout{&h.args.pair, &h.args.route, &h.groups, h.index};
-  const DropLow drop{&kernels, dropout, l.begin};
   term.left = l.z;
   term.left_layout = l.layout;
+  const DropLow drop{&kernels, dropout, l.begin};
   if (h.rank > 0) {
     term.rank = h.rank;
     term.low_left = low_left;
@@ -243,24 +292,6 @@ void backward(Head& h, Logits& l) {
   for (std::int64_t row = 0; row < l.rows.count; ++row) {
     write_row(kernels, dx + row * h.D, h.D, h.args.dx, h.index[l.begin + row]);
   }
-  if (h.rank == 0 || h.args.pair.da == nullptr || h.args.pair.db == nullptr) return;
-
-  Groups here = h.groups;  // the runs of these rows only
-  here.runs = workspace.take<Groups::Run>(h.groups.run_count);
-  here.run_count = 0;
-  for (std::int64_t i = 0; i < h.groups.run_count; ++i) {
-    Groups::Run run = h.groups.runs[i];
-    run.begin = std::max(run.begin, l.begin);
-    run.end = std::min(run.end, l.begin + l.rows.count);
-    if (run.begin < run.end) here.runs[here.run_count++] = run;
-  }
-  const LeftOfA left_of_a{&kernels, h.x, dropout};
-  const LeftOfB left_of_b{&l};
-  const LowGradient gradients[] = {
-      {LowGradient::Of::kA, &h.args.pair, h.D, h.g, read_left_of_a, &left_of_a},
-      {LowGradient::Of::kB, &h.args.pair, h.V, h.u, read_dz, &left_of_b},
-  };
-  low_gradients(h.context, here, gradients, 2);
 }
 
 }  // namespace
@@ -291,7 +322,7 @@ void head_loss(CpuContext& context, const lora_head_loss_args& args) {
   h.block_columns = kColumnsOfBlock;
   h.blocks = (h.V + h.block_columns - 1) / h.block_columns;
   const bool adapters = args.pair.a != nullptr && args.pair.rank > 0;
-  if (adapters) check_pair(args.pair, args.route, "head_loss");
+  if (adapters) check_pair(args.pair, "head_loss");
   h.groups = groups_of(workspace, args.route, scored, index, adapters);
   h.rank = h.groups.count > 0 ? args.pair.rank : 0;
   h.lse = workspace.take<double>(scored);

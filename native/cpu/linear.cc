@@ -25,7 +25,7 @@ const lora_route& common_route(const Args* same_x, int count, bool* adapters, co
   const Args* first = nullptr;
   for (int i = 0; i < count; ++i) {
     if (!has_pair(same_x[i].pair)) continue;
-    check_pair(same_x[i].pair, same_x[i].route, where);
+    check_pair(same_x[i].pair, where);
     if (first == nullptr) first = &same_x[i];
     else if (first->route.begin != same_x[i].route.begin || first->route.slot != same_x[i].route.slot) {
       throw Error(Code::kInvalidArgument, where, "expected siblings with one route, got several");

@@ -1,5 +1,5 @@
-// The adapter's side of the products: which rows belong to which adapter, packed rows of activations, products with
-// the rank, and the gradients of A and B. Shared by linear.cc and head_loss.cc.
+// The adapter's side of the products: the way down (u, g), the way up, and the gradients of A and B. Shared by
+// linear.cc and head_loss.cc.
 #ifndef LORA_CPU_LINEAR_LOW_H
 #define LORA_CPU_LINEAR_LOW_H
 
@@ -7,74 +7,9 @@
 
 #include "abi/backend.h"
 #include "cpu/gemm.h"
+#include "cpu/linear_rows.h"
 
 namespace lora::cpu {
-
-// The distinct adapters of a call, numbered in order of first appearance, and where their rows are. All arrays are
-// scratch of the caller's scope.
-struct Groups {
-  struct Run {  // rows [begin, end) of one adapter
-    std::int32_t group;
-    std::int64_t begin, end;
-  };
-  std::int32_t  count;
-  std::int32_t* slot;    // [count]
-  std::int32_t* of_row;  // [rows]; -1: base weights only
-  Run*          runs;
-  std::int64_t  run_count;
-};
-
-// With `index`, row i of the call is row index[i] of the batch. `adapters` false: every row is in no group.
-Groups groups_of(Workspace& workspace, const lora_route& route, std::int64_t rows, const std::int32_t* index,
-                 bool adapters);
-
-// Rows [begin, begin + count) of the call as tiles and pieces.
-Rows rows_of(Workspace& workspace, const Kernels& kernels, const Groups& groups, std::int64_t begin,
-             std::int64_t count);
-
-// Activations [*, columns], f32 or bf16, as a source of rows; with `index`, row i is row index[i] of `data`.
-struct Source {
-  const void*         data;
-  lora_dtype          type;
-  std::int64_t        columns;
-  const std::int32_t* index;
-
-  std::int64_t row(std::int64_t i) const { return index == nullptr ? i : index[i]; }
-};
-
-Source source_of(const lora_tensor& t, const char* where, const std::int32_t* index = nullptr);
-
-// Columns [from, from + count) of `rows` rows from `first` on as a packed f32 tile [count][tile_rows], zero-filled
-// below.
-void pack_tile(const Kernels& kernels, const Source& source, std::int64_t first, int rows, std::int64_t from,
-               std::int64_t count, float* out);
-
-// out[0..count) = columns from.. of one row, widened.
-void read_row(const Kernels& kernels, const Source& source, std::int64_t row, std::int64_t from, std::int64_t count,
-              float* out);
-
-// A row of f32 values, written in the type of `to` (which may be absent).
-void write_row(const Kernels& kernels, const float* from, std::int64_t count, const lora_tensor& to, std::int64_t row);
-
-// Dropout of a pair as the kernels want it.
-struct Dropout {
-  const lora_pair*  pair;
-  const lora_route* route;
-  const Groups*     groups;
-  const std::int32_t* index;  // as in Source
-
-  bool on(std::int32_t group) const {
-    return pair->drop != nullptr && group >= 0 && pair->drop[groups->slot[group]] > 0.0f;
-  }
-  bool on_any() const {
-    for (std::int32_t g = 0; g < groups->count; ++g) {
-      if (on(g)) return true;
-    }
-    return false;
-  }
-  Drop of(std::int64_t row, std::int32_t group) const;
-  float scale(std::int32_t group) const { return static_cast<float>(pair->scale[groups->slot[group]]); }
-};
 
 // out[i, r] (+)= sum_k a[i, k] b[k, r]: a packed with a_step, b [depth][rank] f32, out [rows][rank].
 void low_product(const Kernels& kernels, const float* a, std::int64_t a_step, int rows, const float* b,
@@ -112,7 +47,7 @@ const float* pack_block(const Kernels& kernels, const Source& source, std::int64
 // scale * values[rows][rank] placed as rows first.. of low_left.
 void place_low(const float* values, int first, int rows, std::int64_t rank, float scale, int height, float* low_left);
 
-void check_pair(const lora_pair& pair, const lora_route& route, const char* where);
+void check_pair(const lora_pair& pair, const char* where);
 void check_types(const lora_weight& w, lora_dtype activations, const char* where);
 
 // What low_gradients reads for dA: drop(x). And Term::low_row for dx: drop' of the adapter's part.
