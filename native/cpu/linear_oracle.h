@@ -1,93 +1,103 @@
-// The linear with adapters, written for reading: three loops and the formula. With Real = double this is the truth
-// that every backend is compared with. Every tensor is Real; scale and drop stay f32 as the contract has them.
+// The linear with adapters, written for reading: three loops and the formula. In <double, double> this is the truth
+// that every backend is compared with; in <float, float> and <float, bf16> what plain code loses, which is the budget
+// of the fast code. Derivation in docs/math/linear.md.
 #ifndef LORA_CPU_LINEAR_ORACLE_H
 #define LORA_CPU_LINEAR_ORACLE_H
 
 #include <cstdint>
 #include <vector>
 
-#include "abi/backend.h"
 #include "cpu/linear_drop.h"
+#include "cpu/oracle_values.h"
 
 namespace lora::cpu {
 
+// The pair of one row: A [R,K] and B [N,R] of its slot, rank 0 where it has none.
+template <class Store>
+struct RowPair {
+  const Store *a, *b;
+  std::int64_t rank, slab;
+  double       scale;
+
+  RowPair(const lora_pair& pair, std::int32_t slot)
+      : rank(pair.a == nullptr || slot < 0 ? 0 : pair.rank), slab(rank == 0 ? 0 : slot * pair.slot_stride) {
+    a = static_cast<const Store*>(pair.a) + slab;
+    b = static_cast<const Store*>(pair.b) + slab;
+    scale = rank == 0 ? 0 : pair.scale[slot];
+  }
+};
+
 // y = x W^T + bias + scale * u B^T,  u = drop(x) A^T
-template <class Real>
+template <class Real, class Store>
 void linear_oracle(const lora_linear_args* same_x, int count) {
   for (const lora_linear_args* args = same_x; args != same_x + count; ++args) {
     const std::int64_t T = args->x.shape[0], K = args->x.shape[1], N = args->w.codes.shape[0];
+    const Store *x = data<Store>(args->x), *w = data<Store>(args->w.codes), *bias = data<Store>(args->bias);
     const std::int64_t R = args->pair.a == nullptr ? 0 : args->pair.rank;
-    const Real *x = static_cast<const Real*>(args->x.data), *w = static_cast<const Real*>(args->w.codes.data);
-    const Real* bias = static_cast<const Real*>(args->bias.data);
-    Real *y = static_cast<Real*>(args->y.data), *u = static_cast<Real*>(args->u.data);
     const std::vector<std::int32_t> slots =
         R == 0 ? std::vector<std::int32_t>(T, -1) : slot_of_rows(args->route, T);
 
-    std::vector<Real> row_u(R);
     for (std::int64_t t = 0; t < T; ++t) {
-      const std::int32_t slot = slots[t];
-      const Real* a = static_cast<const Real*>(args->pair.a) + (slot < 0 ? 0 : slot * args->pair.slot_stride);
-      const Real* b = static_cast<const Real*>(args->pair.b) + (slot < 0 ? 0 : slot * args->pair.slot_stride);
-
+      const RowPair<Store> pair(args->pair, slots[t]);
+      std::vector<Real> u(R, Real(0));
       for (std::int64_t r = 0; r < R; ++r) {
-        row_u[r] = 0;
-        for (std::int64_t k = 0; slot >= 0 && k < K; ++k) {
-          row_u[r] += drop_factor<Real>(args->pair, args->route, slot, t, k) * x[t * K + k] * a[r * K + k];
+        for (std::int64_t k = 0; pair.rank > 0 && k < K; ++k) {
+          u[r] += drop_factor<Real>(args->pair, args->route, slots[t], t, k) * value<Real>(x[t * K + k]) *
+                  value<Real>(pair.a[r * K + k]);
         }
-        if (u != nullptr) u[t * R + r] = row_u[r];
+        if (args->u.data != nullptr) set(data<Store>(args->u)[t * R + r], u[r]);
       }
 
       for (std::int64_t n = 0; n < N; ++n) {
         Real base = 0, low = 0;
-        for (std::int64_t k = 0; k < K; ++k) base += x[t * K + k] * w[n * K + k];
-        for (std::int64_t r = 0; slot >= 0 && r < R; ++r) low += row_u[r] * b[n * R + r];
-        y[t * N + n] = base + (bias == nullptr ? Real(0) : bias[n]);
-        if (slot >= 0 && R > 0) y[t * N + n] += Real(args->pair.scale[slot]) * low;
+        for (std::int64_t k = 0; k < K; ++k) base += value<Real>(x[t * K + k]) * value<Real>(w[n * K + k]);
+        for (std::int64_t r = 0; r < pair.rank; ++r) low += u[r] * value<Real>(pair.b[n * R + r]);
+        const Real y = base + (bias == nullptr ? Real(0) : value<Real>(bias[n])) + Real(pair.scale) * low;
+        if (args->y.dtype == args->x.dtype) set(data<Store>(args->y)[t * N + n], y);
+        else data<Real>(args->y)[t * N + n] = y;
       }
     }
   }
 }
 
 // g = scale * dy B;  dx (+)= dy W + drop'(g A);  dA += g^T drop(x);  dB += scale * dy^T u
-template <class Real>
+template <class Real, class Store>
 void linear_bwd_oracle(const lora_linear_bwd_args* same_x, int count) {
   for (const lora_linear_bwd_args* args = same_x; args != same_x + count; ++args) {
     const std::int64_t T = args->dy.shape[0], N = args->w.codes.shape[0], K = args->w.codes.shape[1];
+    const Store *dy = data<Store>(args->dy), *x = data<Store>(args->x), *u = data<Store>(args->u);
+    const Store* w = data<Store>(args->w.codes);
+    Store* dx = data<Store>(args->dx);
     const std::int64_t R = args->pair.a == nullptr ? 0 : args->pair.rank;
-    const Real *dy = static_cast<const Real*>(args->dy.data), *x = static_cast<const Real*>(args->x.data);
-    const Real *u = static_cast<const Real*>(args->u.data), *w = static_cast<const Real*>(args->w.codes.data);
-    Real* dx = static_cast<Real*>(args->dx.data);
     const std::vector<std::int32_t> slots =
         R == 0 ? std::vector<std::int32_t>(T, -1) : slot_of_rows(args->route, T);
 
-    std::vector<Real> g(R);
     for (std::int64_t t = 0; t < T; ++t) {
-      const std::int32_t slot = slots[t];
-      const std::int64_t slab = slot < 0 ? 0 : slot * args->pair.slot_stride;
-      const Real *a = static_cast<const Real*>(args->pair.a) + slab, *b = static_cast<const Real*>(args->pair.b) + slab;
-      const Real scale = slot < 0 || R == 0 ? Real(0) : Real(args->pair.scale[slot]);
-
-      for (std::int64_t r = 0; r < R; ++r) {
-        g[r] = 0;
-        for (std::int64_t n = 0; slot >= 0 && n < N; ++n) g[r] += scale * dy[t * N + n] * b[n * R + r];
+      const RowPair<Store> pair(args->pair, slots[t]);
+      const Real scale = Real(pair.scale);
+      auto drop = [&](std::int64_t k) { return drop_factor<Real>(args->pair, args->route, slots[t], t, k); };
+      std::vector<Real> g(pair.rank, Real(0));
+      for (std::int64_t r = 0; r < pair.rank; ++r) {
+        for (std::int64_t n = 0; n < N; ++n) g[r] += scale * value<Real>(dy[t * N + n]) * value<Real>(pair.b[n * R + r]);
       }
 
       for (std::int64_t k = 0; dx != nullptr && k < K; ++k) {
-        Real base = 0, low = 0;
-        for (std::int64_t n = 0; n < N; ++n) base += dy[t * N + n] * w[n * K + k];
-        for (std::int64_t r = 0; slot >= 0 && r < R; ++r) low += g[r] * a[r * K + k];
-        if (slot >= 0 && R > 0) base += drop_factor<Real>(args->pair, args->route, slot, t, k) * low;
-        dx[t * K + k] = (args->dx_write == LORA_ADD ? dx[t * K + k] : Real(0)) + base;
+        Real sum = args->dx_write == LORA_ADD ? value<Real>(dx[t * K + k]) : Real(0), low = 0;
+        for (std::int64_t n = 0; n < N; ++n) sum += value<Real>(dy[t * N + n]) * value<Real>(w[n * K + k]);
+        for (std::int64_t r = 0; r < pair.rank; ++r) low += g[r] * value<Real>(pair.a[r * K + k]);
+        set(dx[t * K + k], pair.rank == 0 ? sum : sum + drop(k) * low);
       }
 
-      if (slot < 0 || R == 0 || args->pair.da == nullptr) continue;
-      Real *da = static_cast<Real*>(args->pair.da) + slab, *db = static_cast<Real*>(args->pair.db) + slab;
+      if (pair.rank == 0 || args->pair.da == nullptr) continue;
+      Real *da = static_cast<Real*>(args->pair.da) + pair.slab, *db = static_cast<Real*>(args->pair.db) + pair.slab;
       for (std::int64_t k = 0; k < K; ++k) {
-        const Real dropped = drop_factor<Real>(args->pair, args->route, slot, t, k) * x[t * K + k];
+        const Real dropped = drop(k) * value<Real>(x[t * K + k]);
         for (std::int64_t r = 0; r < R; ++r) da[r * K + k] += g[r] * dropped;
       }
       for (std::int64_t n = 0; n < N; ++n) {
-        for (std::int64_t r = 0; r < R; ++r) db[n * R + r] += scale * dy[t * N + n] * u[t * R + r];
+        for (std::int64_t r = 0; r < R; ++r) {
+          db[n * R + r] += scale * value<Real>(dy[t * N + n]) * value<Real>(u[t * R + r]);
+        }
       }
     }
   }

@@ -39,16 +39,12 @@ lora_status store_op(const char* op, lora_stream* s, const Args* a, lora_tensor 
   });
 }
 
-// The products are written for one type throughout, f32 or f64.
 template <class Args, class Run>
 lora_status product_op(const char* op, lora_stream* s, const Args* a, std::int32_t count, lora_tensor Args::*lead,
                        Run&& run) {
   return run_siblings(op, true, s, a, count, [&](CpuContext&, const Args* args, std::int32_t n) {
     if (n == 0) return;
-    if ((args->*lead).dtype == LORA_BF16) {
-      throw Error(Code::kUnsupported, op, "expected f32 or f64 from the oracle's products, got bf16");
-    }
-    by_real((args->*lead).dtype, [&](auto real) { run(args, n, real); });
+    by_store((args->*lead).dtype, [&](auto real, auto store) { run(args, n, real, store); });
   });
 }
 
@@ -84,14 +80,15 @@ lora_status oracle_backend(lora_backend* out) {
       });
     };
     out->linear = [](lora_stream* s, const lora_linear_args* a, std::int32_t count) {
-      return product_op("linear", s, a, count, &lora_linear_args::x, [](auto* args, std::int32_t n, auto real) {
-        linear_oracle<decltype(real)>(args, n);
+      return product_op("linear", s, a, count, &lora_linear_args::x, [](auto* args, std::int32_t n, auto real, auto store) {
+        linear_oracle<decltype(real), decltype(store)>(args, n);
       });
     };
     out->linear_bwd = [](lora_stream* s, const lora_linear_bwd_args* a, std::int32_t count) {
-      return product_op("linear_bwd", s, a, count, &lora_linear_bwd_args::dy, [](auto* args, std::int32_t n, auto real) {
-        linear_bwd_oracle<decltype(real)>(args, n);
-      });
+      return product_op("linear_bwd", s, a, count, &lora_linear_bwd_args::dy,
+                        [](auto* args, std::int32_t n, auto real, auto store) {
+                          linear_bwd_oracle<decltype(real), decltype(store)>(args, n);
+                        });
     };
     out->rope_table = [](lora_stream* s, const lora_rope_table_args* a) {
       return run_op("rope_table", true, s, a, [](CpuContext&, const lora_rope_table_args& args) {
@@ -140,9 +137,10 @@ lora_status oracle_backend(lora_backend* out) {
       });
     };
     out->head_loss = [](lora_stream* s, const lora_head_loss_args* a) {
-      return product_op("head_loss", s, a, 1, &lora_head_loss_args::x, [](auto* args, std::int32_t, auto real) {
-        head_loss_oracle<decltype(real)>(*args);
-      });
+      return product_op("head_loss", s, a, 1, &lora_head_loss_args::x,
+                        [](auto* args, std::int32_t, auto real, auto store) {
+                          head_loss_oracle<decltype(real), decltype(store)>(*args);
+                        });
     };
     out->sqnorm = [](lora_stream* s, const lora_sqnorm_args* a) {
       return run_op("sqnorm", true, s, a, [](CpuContext&, const lora_sqnorm_args& args) {

@@ -55,7 +55,7 @@ export interface Truth {
 export function truthOf(original: OpCall, store: Store): Truth {
   const call = rounded(original, store);
   const want = outputsOf(call, { backend: 'oracle' }, 'f64');
-  const plainRun = runOp(call, { backend: 'oracle' }, store); // the oracle's products refuse bf16: rounding alone counts
+  const plainRun = runOp(call, { backend: 'oracle' }, store); // where it refuses the type, rounding alone counts
   const plain = Object.fromEntries(Object.entries(want).map(([name, values]) => {
     const rounding = errorsOf(stored(values, dtypeOf(call.buffers[name]!.kind, store)), values);
     return [name, plainRun.status === 'ok' ? worst(rounding, errorsOf(plainRun.outputs[name]!, values)) : rounding];
