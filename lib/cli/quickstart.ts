@@ -50,7 +50,7 @@ export async function quickstartCommand(output: Output, options: Options): Promi
   const naive = naiveSpeller(training);
   const rates = { naive: score(words, words.map(naive)), before: score(words, before), after: score(words, after) };
 
-  output.result({ ...result, metric: 'phoneme error rate', ...rates }, () => {
+  output.result({ ...result, adapter: resolve(result.adapter), output: resolve(result.output), metric: 'phoneme error rate', ...rates }, () => {
     const row = (name: string, { rate, exact }: typeof rates.naive): string =>
       `  ${name.padEnd(44)}${(100 * rate).toFixed(1).padStart(6)} %${(100 * exact).toFixed(1).padStart(12)} %`;
     return [

@@ -1,6 +1,6 @@
 // `whetstone train`: fine-tunes as a configuration says. Ctrl-C once saves and stops, twice stops now.
 
-import { join, relative } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { ConsoleLog } from '../track/console.js';
 import { readConfig } from '../train/config/parse.js';
 import { train } from '../train/train.js';
@@ -19,7 +19,7 @@ export async function trainCommand(output: Output, options: Options, file: strin
   const run = train(config, { resume: options.resume, overwrite: options.overwrite, sinks: [new ConsoleLog(output.terminal)] });
   using signals = watchSignals(run, (text) => output.say(text));
   try {
-    const result = await run.result;
+    const result = await run.result.then((done) => ({ ...done, adapter: resolve(done.adapter), output: resolve(done.output) }));
     const place = (name: string): string => relative(process.cwd(), join(result.output, name)) || '.';
     output.result(result, () => (result.reason === 'stopped' ? `Saved after ${result.steps} updates.\n${howToGoOn(file, options)}`
       : `adapter  ${place('adapter')}\ncurve    ${place('curve.svg')}\nmetrics  ${place('metrics.jsonl')}`));
