@@ -26,7 +26,7 @@ export interface LinearShape {
 }
 
 export const SLOTS = 3;
-const SCALES = [2, 0.70710678, 1.3];
+const SCALES = [2, 0.7, 1.3];
 const whole = (rows: number) => [[rows, 0]] as const;
 
 export const linearShapes: readonly LinearShape[] = [
