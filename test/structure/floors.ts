@@ -10,6 +10,7 @@ const NATIVE: Readonly<Record<string, readonly string[]>> = {
   'native/model': ['native/abi', 'native/base', 'native/runtime'],
   'native/engine': ['native/abi', 'native/base', 'native/runtime', 'native/model'],
   'native/addon': ['native/abi', 'native/base', 'native/engine'],
+  'native/tests': ['native/abi', 'native/base', 'native/cpu', 'native/runtime', 'native/model', 'native/engine'],
   'cuda/prim': ['native/abi', 'native/base'],
   'cuda/common': ['native/abi', 'native/base'],
 };
