@@ -201,7 +201,7 @@ async function drawRun(config: Config): Promise<void> {
   const { r, alpha } = config.lora;
   const svg = drawCurve(metrics, {
     title: `Loss of ${config.model.split('/').at(-1)}`,
-    subtitle: `LoRA r = ${r}, alpha = ${alpha}; ${config.train.schedule} to ${config.train.learningRate}`,
+    subtitle: `LoRA r = ${r}, alpha = ${alpha}; learning rate ${config.train.learningRate}, ${config.train.schedule}`,
   });
   await writeFile(join(config.output, 'curve.svg'), svg);
 }
