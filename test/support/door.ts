@@ -1,6 +1,6 @@
 // The test door: runs one operation of one backend with typed arrays in and out. A call is data (OpCall); what type
 // its activations are stored in, and where it runs, is chosen when it is run.
-import { join } from 'node:path';
+import { loadAddon } from '../../lib/engine/native.js';
 
 export type Dtype = 'f32' | 'bf16' | 'f64' | 'i32' | 'u8';
 /** Of activations. f64 on the oracle only. */
@@ -59,9 +59,7 @@ interface Addon {
   readonly isas: readonly string[];
 }
 
-const loaded = (): Addon => require(join(__dirname, '..', '..', 'build', 'Release', 'engine_testing.node')) as Addon;
-let addon: Addon | undefined;
-const door = (): Addon => (addon ??= loaded());
+const door = (): Addon => loadAddon('engine_testing') as unknown as Addon;
 
 /** Instruction sets of the CPU backend that run here, weakest first. */
 export function isas(): readonly string[] {

@@ -1,6 +1,7 @@
 // Attention: packed sequences with empty ones among them, grouped heads, windows, caches, and head widths on both
 // sides of every vector.
 import { type OpCase, input, opCall, output, starts } from '../calls.js';
+import { outputsOf, rounded } from '../door.js';
 import { Random } from '../random.js';
 
 export interface AttentionShape {
@@ -97,3 +98,15 @@ export function attentionBwdCall(s: AttentionShape, forward: { readonly o: Array
     qBegin: input('i32', [s.queries.length + 1], qBeginHost as Int32Array),
   }, { qBeginHost, longest, window, scale });
 }
+
+/** The backward pass reads what the oracle's forward pass kept. */
+export const attentionBwd: readonly OpCase[] = shapes.map((s) => {
+  const forward = attentionCase(s);
+  return {
+    name: forward.name,
+    make() {
+      const { o, lse } = outputsOf(rounded(forward.make(), 'bf16'), { backend: 'oracle' }, 'f64');
+      return rounded(attentionBwdCall(s, { o: o!, lse: lse! }), 'bf16');
+    },
+  };
+});

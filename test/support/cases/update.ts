@@ -51,3 +51,7 @@ export const adamw: readonly OpCase[] = adamwShapes.map((s, i) => ({
   name: `${s.rules.length} rules on [${s.slots}, ${s.P}]${s.workIsMaster === true ? ', work is master' : ''}, seed ${i}`,
   make: () => adamwCall(s, i),
 }));
+
+/** Working copies in the storage type; and master and work in one buffer, which is f32. */
+export const adamwApart: readonly OpCase[] = adamw.filter((_, i) => adamwShapes[i]!.workIsMaster !== true);
+export const adamwInOne: readonly OpCase[] = adamw.filter((_, i) => adamwShapes[i]!.workIsMaster === true);
