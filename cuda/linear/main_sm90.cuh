@@ -212,7 +212,8 @@ __global__ void __launch_bounds__(kMainThreads, 1) linear_main_sm90_kernel(const
         }
         quad_transpose(words);
         const int at = column + (j + (lane & 3)) * 8;
-        if (inside && at < columns) *reinterpret_cast<uint4*>(line + at) = make_uint4(words[0], words[1], words[2], words[3]);
+        // Written once and read by a later kernel: it should not push operands out of the second-level cache.
+        if (inside && at < columns) __stcs(reinterpret_cast<uint4*>(line + at), make_uint4(words[0], words[1], words[2], words[3]));
       }
     }
   }
