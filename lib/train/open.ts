@@ -48,7 +48,7 @@ export async function loadParts(options: PartsOptions): Promise<Parts> {
 }
 
 export type Limits = Pick<SessionOptions,
-  'device' | 'dtype' | 'threads' | 'maxTokens' | 'maxSequences' | 'cacheTokens' | 'cacheSequences' | 'training' | 'signal' | 'onProgress'>;
+  'device' | 'dtype' | 'recompute' | 'threads' | 'maxTokens' | 'maxSequences' | 'cacheTokens' | 'cacheSequences' | 'training' | 'signal' | 'onProgress'>;
 
 export interface Opened extends AsyncDisposable {
   readonly session: Session;

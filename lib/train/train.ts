@@ -90,7 +90,7 @@ async function prepare(config: Config, options: TrainOptions, context: StageCont
 
     phase('engine', 'loading the weights');
     const { session, slot, device } = await openParts(parts, {
-      device: config.device, dtype: config.train.dtype, threads: config.threads, maxTokens: budget,
+      device: config.device, dtype: config.train.dtype, recompute: config.train.recompute, threads: config.threads, maxTokens: budget,
       maxSequences: Math.max(mostSequences(rows.set, budget), valid === undefined ? 1 : widestBatch(valid.set, { budget, maxLength })),
       training: true, signal, onProgress: (done, total) => phase('engine', 'loading the weights', done, total),
     }, { modules, dropout: config.lora.dropout, seed: BigInt(config.train.seed) });
