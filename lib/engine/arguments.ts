@@ -18,6 +18,7 @@ export function toNativeOptions(options: SessionOptions): NativeSessionOptions {
   const targets = options.targets ?? [];
   const slots = integer('slots', options.slots ?? (targets.length > 0 ? 1 : 0), 0, 4096);
   const cacheTokens = integer('cacheTokens', options.cacheTokens ?? 0, 0, 2 ** 30);
+  const cacheSequences = options.cacheSequences ?? Math.min(16, cacheTokens);
   const dtype = options.dtype ?? 'f32';
   if (dtype !== 'f32' && dtype !== 'bf16') refuse('dtype', '"f32" or "bf16"', dtype);
   const recompute = options.recompute ?? 'none';
@@ -37,7 +38,7 @@ export function toNativeOptions(options: SessionOptions): NativeSessionOptions {
     training: options.training ?? slots > 0,
     recompute,
     cacheTokens,
-    cacheSequences: integer('cacheSequences', options.cacheSequences ?? (cacheTokens > 0 ? Math.min(16, cacheTokens) : 0), 0, 2 ** 20),
+    cacheSequences: integer('cacheSequences', cacheSequences, 0, 2 ** 20),
   };
 }
 
@@ -54,7 +55,9 @@ export function toNativeBatch(batch: Batch): NativeBatch {
   const segmentSlot = new Int32Array(count);
   batch.segments.forEach((segment, i) => {
     const expected = segmentBegin[i] ?? 0;
-    if (segment.begin !== expected) refuse(`batch.segments[${i}].begin`, `${expected}, where the one before ends`, segment.begin);
+    if (segment.begin !== expected) {
+      refuse(`batch.segments[${i}].begin`, `${expected}, where the one before ends`, segment.begin);
+    }
     segmentBegin[i + 1] = integer(`batch.segments[${i}].end`, segment.end, segment.begin);
     segmentSlot[i] = integer(`batch.segments[${i}].slot`, segment.slot, -1);
   });

@@ -145,7 +145,9 @@ export interface NativeSession {
   adapterTensors(slot: number, what: 'weights' | 'optimizer' | 'gradients'): readonly NativeTensorInfo[];
   /** Fills `out` (one array per adapterTensors entry, same order). */
   readAdapter(slot: number, what: 'weights' | 'optimizer' | 'gradients', out: readonly Float32Array[]): Promise<void>;
-  writeAdapter(slot: number, what: 'weights' | 'optimizer', names: readonly string[], data: readonly Float32Array[]): Promise<void>;
+  writeAdapter(
+    slot: number, what: 'weights' | 'optimizer', names: readonly string[], data: readonly Float32Array[],
+  ): Promise<void>;
   adapterState(slot: number): Promise<NativeAdapterState>;
   setAdapterState(slot: number, state: NativeAdapterState): Promise<void>;
   /** Prefills all prompts; returns a handle. */
@@ -167,7 +169,9 @@ export interface NativeAddon {
   cpuInfo(): { readonly isa: string; readonly available: readonly string[]; readonly threads: number };
   /** Devices of the CPU backend, or of the plugin at `plugin`. Rejects with ERR_BACKEND_UNAVAILABLE. */
   devices(plugin?: string): Promise<readonly NativeDevice[]>;
-  openSession(ticket: number, options: NativeSessionOptions, onProgress?: (done: number, total: number) => void): Promise<NativeSession>;
+  openSession(
+    ticket: number, options: NativeSessionOptions, onProgress?: (done: number, total: number) => void,
+  ): Promise<NativeSession>;
   /** Cancels an openSession. */
   cancelOpen(ticket: number): void;
 }

@@ -47,7 +47,8 @@ export function probePlugin(path: string): Promise<void> {
   const known = probed.get(path);
   if (known !== undefined) return known;
   const script = 'const [addon, plugin] = process.argv.slice(1);' +
-    'require(addon).devices(plugin).then(() => process.exit(0), (e) => { process.stdout.write(JSON.stringify(e)); process.exit(3); });';
+    'require(addon).devices(plugin).then(() => process.exit(0), (failure) => {' +
+    'process.stdout.write(JSON.stringify(failure)); process.exit(3); });';
   const addon = addonPaths('engine').find((candidate) => existsSync(candidate)) ?? '';
   const probe = new Promise<void>((resolve, reject) => {
     execFile(process.execPath, ['-e', script, addon, path], { timeout: 120_000 }, (error, stdout) => {
@@ -58,7 +59,8 @@ export function probePlugin(path: string): Promise<void> {
           code: 'ERR_BACKEND_UNAVAILABLE', why: failure.details.why ?? 'abi-mismatch', tried: [path] }));
       }
       reject(new EngineError(
-        `${path}: a process that loaded this plugin ended with ${error.signal ?? `code ${error.code}`}; build or fetch it again`,
+        `${path}: a process that loaded this plugin ended with ${error.signal ?? `code ${error.code}`}; ` +
+          'build or fetch it again',
         { code: 'ERR_BACKEND_UNAVAILABLE', why: 'abi-mismatch', tried: [path] }));
     });
   });

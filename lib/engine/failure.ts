@@ -3,7 +3,8 @@ import { EngineError, type EngineErrorDetails } from '../errors.js';
 import type { NativeFailure } from './binding.js';
 
 function isFailure(value: unknown): value is NativeFailure {
-  return typeof value === 'object' && value !== null && !(value instanceof Error) && 'code' in value && 'message' in value;
+  if (typeof value !== 'object' || value === null || value instanceof Error) return false;
+  return 'code' in value && 'message' in value;
 }
 
 /**
@@ -56,7 +57,8 @@ export function refuse(argument: string, expected: string, received: unknown): n
 
 function describe(value: unknown): string {
   if (value === null || typeof value !== 'object') return String(value);
-  return ArrayBuffer.isView(value) ? `a ${value.constructor.name}` : Array.isArray(value) ? `an array of ${value.length}` : 'an object';
+  if (ArrayBuffer.isView(value)) return `a ${value.constructor.name}`;
+  return Array.isArray(value) ? `an array of ${value.length}` : 'an object';
 }
 
 /** Checks a whole number within limits, in words. */
@@ -80,6 +82,8 @@ export function ints(argument: string, value: unknown): Int32Array {
 }
 
 export function seed64(argument: string, value: unknown): bigint {
-  if (typeof value !== 'bigint' || value < 0n || value >= 1n << 64n) refuse(argument, 'a bigint from 0n to 2n ** 64n - 1n', value);
+  if (typeof value !== 'bigint' || value < 0n || value >= 1n << 64n) {
+    refuse(argument, 'a bigint from 0n to 2n ** 64n - 1n', value);
+  }
   return value;
 }

@@ -50,7 +50,8 @@ export function loadAddon(name: AddonName = 'engine'): NativeAddon {
   }
   throw new EngineError(
     `cannot load the native engine for ${process.platform}-${process.arch}, Node ${process.version}. Tried:\n` +
-      `${tried.map((line) => `  ${line}`).join('\n')}\nBuild it with "npm run build:native" (needs Python 3, make and g++).`,
+      `${tried.map((line) => `  ${line}`).join('\n')}\n` +
+      'Build it with "npm run build:native" (needs Python 3, make and g++).',
     { code: 'ERR_BACKEND_UNAVAILABLE', why: 'not-built', tried },
   );
 }

@@ -10,8 +10,8 @@ import { findPlugin, probePlugin } from './devices.js';
 import { type CallSite, callSite, ints, refuse, seed64, typed, integer } from './failure.js';
 import { loadAddon } from './native.js';
 import type {
-  AdapterOptions, AdapterState, Cancellable, Evaluation, GenerateSequence, GenerateStep, Generation, Session, SessionOptions,
-  SlotLoss, UpdateReport, UpdateRule,
+  AdapterOptions, AdapterState, Cancellable, Evaluation, GenerateSequence, GenerateStep, Generation, NextOptions, Session,
+  SessionOptions, SlotLoss, UpdateReport, UpdateRule,
 } from './types.js';
 
 /**
@@ -35,7 +35,9 @@ export async function openSessionWith(addon: NativeAddon, device: string, option
   return open(addon, native, options, callSite(openSessionWith));
 }
 
-async function open(addon: NativeAddon, native: NativeSessionOptions, options: SessionOptions, at: CallSite): Promise<Session> {
+async function open(
+  addon: NativeAddon, native: NativeSessionOptions, options: SessionOptions, at: CallSite,
+): Promise<Session> {
   let thrown: { readonly error: unknown } | undefined;
   const stop = new AbortController();
   // What a listener throws stops the opening and comes out of its promise, instead of out of native code.
@@ -189,7 +191,7 @@ class EngineGeneration implements Generation {
     this.#handle = handle;
   }
 
-  async next(options: Cancellable & { readonly finished?: readonly number[]; readonly allow?: Int32Array } = {}): Promise<GenerateStep> {
+  async next(options: NextOptions = {}): Promise<GenerateStep> {
     const at = callSite(this.next);
     if (this.#ended) refuse('generation', 'one that has not ended', 'an ended one');
     const finished = Int32Array.from(options.finished ?? [], (index) => integer('finished', index, 0));

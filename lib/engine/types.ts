@@ -133,10 +133,17 @@ export interface GenerateStep {
   readonly logprobs: Float32Array;
 }
 
+export interface NextOptions extends Cancellable {
+  /** Sequences, by number, to drop before drawing; their rows of the cache are free again. */
+  readonly finished?: readonly number[];
+  /** Tokens that may be drawn: bit masks [live sequences, ceil(V / 32)], in order of sequence number. */
+  readonly allow?: Int32Array;
+}
+
 /** Prompts that have been read into the cache, being continued token by token. */
 export interface Generation extends AsyncDisposable {
-  /** Draws the next token of every live sequence; `finished` are dropped first. `allow`: bit masks, see binding. */
-  next(options?: Cancellable & { readonly finished?: readonly number[]; readonly allow?: Int32Array }): Promise<GenerateStep>;
+  /** Draws the next token of every live sequence. A call that fails or is aborted may be made again. */
+  next(options?: NextOptions): Promise<GenerateStep>;
   end(): Promise<void>;
 }
 

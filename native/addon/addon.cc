@@ -1,4 +1,5 @@
-// What the addon exports: version, cpuInfo, devices, openSession, cancelOpen. lib/engine/binding.ts is its type.
+// What the addon exports: version, cpuInfo, devices, openSession, cancelOpen. lib/engine/binding.ts is its
+// type.
 #include <napi.h>
 
 #include "addon/convert.h"
@@ -17,7 +18,9 @@ namespace {
 Napi::Value cpu_info(const Napi::CallbackInfo& info) {
   const CpuDescription cpu = describe_cpu();
   Napi::Array available = Napi::Array::New(info.Env(), cpu.available.size());
-  for (std::uint32_t i = 0; i < cpu.available.size(); ++i) available.Set(i, cpu.available[i]);
+  for (std::uint32_t i = 0; i < cpu.available.size(); ++i) {
+    available.Set(i, cpu.available[i]);
+  }
   Napi::Object out = Napi::Object::New(info.Env());
   out.Set("isa", cpu.isa);
   out.Set("available", available);
@@ -70,30 +73,38 @@ Napi::Value open_session(const Napi::CallbackInfo& info) {
     const std::uint32_t ticket = to_ticket(info[0]);
     auto options = std::make_shared<SessionOptions>(to_session_options(info[1]));
     Napi::FunctionReference progress;
-    if (info.Length() > 2 && info[2].IsFunction()) progress = Napi::Persistent(info[2].As<Napi::Function>());
+    if (info.Length() > 2 && info[2].IsFunction()) {
+      progress = Napi::Persistent(info[2].As<Napi::Function>());
+    }
     State& state = State::of(info.Env());
     const Settler::Opened opened = state.settler->open(info.Env(), {}, std::move(progress));
     SessionHolder holder = std::make_shared<std::unique_ptr<Session>>();
     const std::shared_ptr<EngineThread> thread = state.start([holder] { holder->reset(); });
-    if (ticket) state.opening[ticket] = thread;
+    if (ticket) {
+      state.opening[ticket] = thread;
+    }
     EngineThread* end = thread.get();
     const std::weak_ptr<EngineThread> weak = thread;
     EngineThread::Command command;
     command.ticket = ticket;
-    command.run = [settler = state.settler, id = opened.id, options, holder, weak](const CancelToken& cancel) {
-      *holder = std::make_unique<Session>(*options, oracle_fill(), cancel, [&](std::size_t done, std::size_t total) {
-        settler->progress(id, double(done), double(total));
-      });
-      settler->resolve(id, [options, holder, weak, plan = (*holder)->plan()](Napi::Env env, Kept&) -> Napi::Value {
-        SessionParts parts;
-        parts.thread = weak.lock();
-        if (!parts.thread) throw closed();
-        parts.session = holder;
-        parts.plan = plan;
-        parts.spec = options->spec;
-        parts.targets = options->targets;
-        return SessionWrap::create(env, std::move(parts));
-      });
+    command.run = [settler = state.settler, id = opened.id, options, holder,
+                   weak](const CancelToken& cancel) {
+      *holder = std::make_unique<Session>(
+          *options, oracle_fill(), cancel,
+          [&](std::size_t done, std::size_t total) { settler->progress(id, double(done), double(total)); });
+      settler->resolve(
+          id, [options, holder, weak, plan = (*holder)->plan()](Napi::Env env, Kept&) -> Napi::Value {
+            SessionParts parts;
+            parts.thread = weak.lock();
+            if (!parts.thread) {
+              throw closed();
+            }
+            parts.session = holder;
+            parts.plan = plan;
+            parts.spec = options->spec;
+            parts.targets = options->targets;
+            return SessionWrap::create(env, std::move(parts));
+          });
     };
     command.fail = [settler = state.settler, id = opened.id, end](const Failure& failure) {
       end->stop();
@@ -109,7 +120,9 @@ Napi::Value cancel_open(const Napi::CallbackInfo& info) {
   const double ticket = info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : 0;
   const auto found = state.opening.find(static_cast<std::uint32_t>(ticket));
   if (found != state.opening.end()) {
-    if (const std::shared_ptr<EngineThread> thread = found->second.lock()) thread->cancel(found->first);
+    if (const std::shared_ptr<EngineThread> thread = found->second.lock()) {
+      thread->cancel(found->first);
+    }
   }
   return info.Env().Undefined();
 }

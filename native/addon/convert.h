@@ -1,4 +1,5 @@
-// JavaScript values to commands.h, with full checks: native code never trusts a caller. Every failure names the field.
+// JavaScript values to commands.h, with full checks: native code never trusts a caller. Every failure names
+// the field.
 #ifndef LORA_ADDON_CONVERT_H
 #define LORA_ADDON_CONVERT_H
 
@@ -22,7 +23,7 @@ class Fields {
   std::int32_t int32(const char* name) const;
   bool boolean(const char* name) const;
   std::string word(const char* name) const;
-  std::uint64_t bits(const char* name) const;    // a BigInt of 64 bits
+  std::uint64_t bits(const char* name) const;  // a BigInt of 64 bits
   Fields object(const char* name) const;
   std::vector<Fields> objects(const char* name) const;
   std::vector<std::int32_t> ints(const char* name) const;  // an Int32Array, copied

@@ -1,4 +1,5 @@
-// The class itself: definition, type tag, posting, and the calls about adapters. Batches are in session_calls.cc.
+// The class itself: definition, type tag, posting, and the calls about adapters. Batches are in
+// session_calls.cc.
 #include "addon/session_wrap.h"
 
 #include "addon/convert.h"
@@ -13,7 +14,9 @@ SessionWrap* unwrap(const Napi::Value& value) {
   const Napi::Env env = value.Env();
   bool tagged = false;
   void* at = nullptr;
-  if (value.IsObject()) napi_check_object_type_tag(env, value, &kTag, &tagged);
+  if (value.IsObject()) {
+    napi_check_object_type_tag(env, value, &kTag, &tagged);
+  }
   if (!tagged || napi_unwrap(env, value, &at) != napi_ok) {
     throw Napi::TypeError::New(env, "this method belongs to a native session");
   }
@@ -37,7 +40,9 @@ napi_property_descriptor entry(const char* name) {
 napi_value construct(napi_env env, napi_callback_info raw) {
   return Napi::details::WrapCallback(env, [&]() -> napi_value {
     const Napi::CallbackInfo info(env, raw);
-    if (info.Length() != 1 || !info[0].IsExternal()) throw Napi::TypeError::New(env, "sessions are made by openSession");
+    if (info.Length() != 1 || !info[0].IsExternal()) {
+      throw Napi::TypeError::New(env, "sessions are made by openSession");
+    }
     auto* wrap = info[0].As<Napi::External<SessionWrap>>().Data();
     const auto release = [](napi_env, void* at, void*) { delete static_cast<SessionWrap*>(at); };
     if (napi_type_tag_object(env, info.This(), &kTag) != napi_ok ||
@@ -52,17 +57,27 @@ napi_value construct(napi_env env, napi_callback_info raw) {
 
 Napi::Function SessionWrap::define(Napi::Env env) {
   using W = SessionWrap;
-  const napi_property_descriptor methods[] = {
-      entry<&W::memory>("memory"), entry<&W::add_adapter>("addAdapter"), entry<&W::remove_adapter>("removeAdapter"),
-      entry<&W::accumulate>("accumulate"), entry<&W::apply_gradients>("applyGradients"),
-      entry<&W::drop_gradients>("dropGradients"), entry<&W::evaluate>("evaluate"), entry<&W::logits>("logits"),
-      entry<&W::adapter_tensors>("adapterTensors"), entry<&W::read_adapter>("readAdapter"),
-      entry<&W::write_adapter>("writeAdapter"), entry<&W::adapter_state>("adapterState"),
-      entry<&W::set_adapter_state>("setAdapterState"), entry<&W::generate_begin>("generateBegin"),
-      entry<&W::generate_next>("generateNext"), entry<&W::generate_end>("generateEnd"), entry<&W::cancel>("cancel"),
-      entry<&W::close>("close")};
+  const napi_property_descriptor methods[] = {entry<&W::memory>("memory"),
+                                              entry<&W::add_adapter>("addAdapter"),
+                                              entry<&W::remove_adapter>("removeAdapter"),
+                                              entry<&W::accumulate>("accumulate"),
+                                              entry<&W::apply_gradients>("applyGradients"),
+                                              entry<&W::drop_gradients>("dropGradients"),
+                                              entry<&W::evaluate>("evaluate"),
+                                              entry<&W::logits>("logits"),
+                                              entry<&W::adapter_tensors>("adapterTensors"),
+                                              entry<&W::read_adapter>("readAdapter"),
+                                              entry<&W::write_adapter>("writeAdapter"),
+                                              entry<&W::adapter_state>("adapterState"),
+                                              entry<&W::set_adapter_state>("setAdapterState"),
+                                              entry<&W::generate_begin>("generateBegin"),
+                                              entry<&W::generate_next>("generateNext"),
+                                              entry<&W::generate_end>("generateEnd"),
+                                              entry<&W::cancel>("cancel"),
+                                              entry<&W::close>("close")};
   napi_value made = nullptr;
-  if (napi_define_class(env, "NativeSession", NAPI_AUTO_LENGTH, construct, nullptr, std::size(methods), methods, &made) != napi_ok) {
+  if (napi_define_class(env, "NativeSession", NAPI_AUTO_LENGTH, construct, nullptr, std::size(methods),
+                        methods, &made) != napi_ok) {
     throw Napi::Error::New(env, "cannot define NativeSession");
   }
   return Napi::Function(env, made);
@@ -72,13 +87,16 @@ Napi::Object SessionWrap::create(Napi::Env env, SessionParts parts) {
   auto wrap = std::make_unique<SessionWrap>();
   wrap->parts_ = std::move(parts);
   wrap->adapters_ = std::make_shared<std::map<std::int32_t, AdapterConfig>>();
-  const Napi::Object out = State::of(env).session_class.New({Napi::External<SessionWrap>::New(env, wrap.get())});
+  const Napi::Object out =
+      State::of(env).session_class.New({Napi::External<SessionWrap>::New(env, wrap.get())});
   wrap.release();  // the object owns it now
   return out;
 }
 
 SessionWrap::~SessionWrap() {
-  if (parts_.thread) parts_.thread->stop();  // does not wait: the thread frees the session and is joined later
+  if (parts_.thread) {
+    parts_.thread->stop();  // does not wait: the thread frees the session and is joined later
+  }
 }
 
 Napi::Value SessionWrap::post(const Napi::CallbackInfo& info, std::uint32_t ticket, Kept kept, Run run) {
@@ -104,8 +122,11 @@ Napi::Value SessionWrap::post(const Napi::CallbackInfo& info, std::uint32_t tick
 
 const AdapterConfig& SessionWrap::config_of(std::int32_t slot) const {
   const auto found = adapters_->find(slot);
-  if (found != adapters_->end()) return found->second;
-  throw invalid_argument("slot", "the number of an adapter that addAdapter returned and removeAdapter did not take", text(slot));
+  if (found != adapters_->end()) {
+    return found->second;
+  }
+  throw invalid_argument(
+      "slot", "the number of an adapter that addAdapter returned and removeAdapter did not take", text(slot));
 }
 
 Napi::Value SessionWrap::memory(const Napi::CallbackInfo& info) {
@@ -150,12 +171,15 @@ Napi::Value SessionWrap::remove_adapter(const Napi::CallbackInfo& info) {
 Napi::Value SessionWrap::adapter_tensors(const Napi::CallbackInfo& info) {
   try {
     const AdapterPart part = to_part(info[1], true);
-    const auto tensors = lora::adapter_tensors(parts_.spec, parts_.targets, config_of(to_int32(info[0], "slot")), part);
+    const auto tensors =
+        lora::adapter_tensors(parts_.spec, parts_.targets, config_of(to_int32(info[0], "slot")), part);
     Napi::Array out = Napi::Array::New(info.Env(), tensors.size());
     for (std::uint32_t i = 0; i < tensors.size(); ++i) {
       Napi::Object item = Napi::Object::New(info.Env());
       Napi::Array shape = Napi::Array::New(info.Env(), 2);
-      for (std::uint32_t d = 0; d < 2; ++d) shape.Set(d, double(tensors[i].shape[d]));
+      for (std::uint32_t d = 0; d < 2; ++d) {
+        shape.Set(d, double(tensors[i].shape[d]));
+      }
       item.Set("name", tensors[i].name);
       item.Set("shape", shape);
       out.Set(i, item);
@@ -173,18 +197,24 @@ Napi::Value SessionWrap::read_adapter(const Napi::CallbackInfo& info) {
     const AdapterPart part = to_part(info[1], true);
     const auto tensors = lora::adapter_tensors(parts_.spec, parts_.targets, config_of(slot), part);
     const std::vector<Napi::Value> out = to_list(info[2], "out");
-    if (out.size() != tensors.size()) throw invalid_argument("out", text(tensors.size(), " arrays"), text(out.size()));
+    if (out.size() != tensors.size()) {
+      throw invalid_argument("out", text(tensors.size(), " arrays"), text(out.size()));
+    }
     Kept kept;
     for (std::size_t i = 0; i < out.size(); ++i) {
       const auto expected = static_cast<std::size_t>(tensors[i].shape[0] * tensors[i].shape[1]);
       const std::size_t length = float_length(out[i], text("out[", i, "]"));
-      if (length != expected) throw invalid_argument(text("out[", i, "]"), text(expected, " elements"), text(length));
+      if (length != expected) {
+        throw invalid_argument(text("out[", i, "]"), text(expected, " elements"), text(length));
+      }
       kept.push_back(keep(out[i]));
     }
     return post(info, 0, std::move(kept), [slot, part](Session& session, const CancelToken&) -> Make {
       auto data = std::make_shared<std::vector<Numbers>>(session.read_adapter(slot, part));
       return [data](Napi::Env env, Kept& kept) -> Napi::Value {
-        for (std::size_t i = 0; i < data->size(); ++i) write_floats(kept[i].Value(), (*data)[i], text("out[", i, "]"));
+        for (std::size_t i = 0; i < data->size(); ++i) {
+          write_floats(kept[i].Value(), (*data)[i], text("out[", i, "]"));
+        }
         return env.Undefined();
       };
     });
@@ -196,10 +226,13 @@ Napi::Value SessionWrap::write_adapter(const Napi::CallbackInfo& info) {
     const std::int32_t slot = to_int32(info[0], "slot");
     const AdapterPart part = to_part(info[1], false);
     const std::vector<Napi::Value> names = to_list(info[2], "names"), data = to_list(info[3], "data");
-    if (names.size() != data.size()) throw invalid_argument("data", text("as many arrays as names (", names.size(), ")"), text(data.size()));
+    if (names.size() != data.size()) {
+      throw invalid_argument("data", text("as many arrays as names (", names.size(), ")"), text(data.size()));
+    }
     auto tensors = std::make_shared<std::vector<NamedNumbers>>();
     for (std::size_t i = 0; i < names.size(); ++i) {
-      tensors->push_back({to_word(names[i], text("names[", i, "]")), to_numbers(data[i], text("data[", i, "]"))});
+      tensors->push_back(
+          {to_word(names[i], text("names[", i, "]")), to_numbers(data[i], text("data[", i, "]"))});
     }
     return post(info, 0, {}, [slot, part, tensors](Session& session, const CancelToken&) -> Make {
       session.write_adapter(slot, part, *tensors);

@@ -1,5 +1,5 @@
-// The only wrapped class: one session as JavaScript holds it. Every call checks the object's type tag, copies its
-// arguments into plain structs, posts them to the engine thread, and returns a promise.
+// The only wrapped class: one session as JavaScript holds it. Every call checks the object's type tag, copies
+// its arguments into plain structs, posts them to the engine thread, and returns a promise.
 #ifndef LORA_ADDON_SESSION_WRAP_H
 #define LORA_ADDON_SESSION_WRAP_H
 
@@ -61,7 +61,9 @@ class SessionWrap {
   std::shared_ptr<std::map<std::int32_t, AdapterConfig>> adapters_;  // JavaScript thread only
 };
 
-inline Napi::ObjectReference keep(const Napi::Value& value) { return Napi::Persistent(value.As<Napi::Object>()); }
+inline Napi::ObjectReference keep(const Napi::Value& value) {
+  return Napi::Persistent(value.As<Napi::Object>());
+}
 
 // The value of a promise that has none.
 inline Make nothing() {

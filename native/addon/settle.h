@@ -1,5 +1,6 @@
-// Promises that other threads settle: one thread-safe function per environment, referenced only while promises are
-// pending, so that a pending step keeps the process alive and an idle session does not. Each settles once.
+// Promises that other threads settle: one thread-safe function per environment, referenced only while
+// promises are pending, so that a pending step keeps the process alive and an idle session does not. Each
+// settles once.
 #ifndef LORA_ADDON_SETTLE_H
 #define LORA_ADDON_SETTLE_H
 
@@ -17,7 +18,8 @@
 
 namespace lora {
 
-// JavaScript objects that a pending promise keeps alive: the session, and arrays that the result is written into.
+// JavaScript objects that a pending promise keeps alive: the session, and arrays that the result is written
+// into.
 using Kept = std::vector<Napi::ObjectReference>;
 // Makes the promise's value; runs on the JavaScript thread. A Failure thrown here rejects instead.
 using Make = std::function<Napi::Value(Napi::Env, Kept&)>;
@@ -32,7 +34,8 @@ class Settler {
   };
   // JavaScript thread only.
   Opened open(Napi::Env env, Kept kept, Napi::FunctionReference progress = {});
-  // Drops everything that is pending: the environment is going away. No settling reaches JavaScript afterwards.
+  // Drops everything that is pending: the environment is going away. No settling reaches JavaScript
+  // afterwards.
   void close();
 
   // Any thread.

@@ -1,4 +1,5 @@
-// The cleanup hook is registered after the thread-safe function is created, so it runs before that is torn down.
+// The cleanup hook is registered after the thread-safe function is created, so it runs before that is torn
+// down.
 #include "addon/state.h"
 
 #include <algorithm>
@@ -22,19 +23,27 @@ std::shared_ptr<EngineThread> State::start(std::function<void()> last) {
 }
 
 void State::reap() {
-  threads.erase(std::remove_if(threads.begin(), threads.end(), [](const std::shared_ptr<EngineThread>& thread) {
-    if (!thread->ended()) return false;
-    thread->join();
-    return true;
-  }), threads.end());
+  threads.erase(std::remove_if(threads.begin(), threads.end(),
+                               [](const std::shared_ptr<EngineThread>& thread) {
+                                 if (!thread->ended()) {
+                                   return false;
+                                 }
+                                 thread->join();
+                                 return true;
+                               }),
+                threads.end());
   for (auto entry = opening.begin(); entry != opening.end();) {
     entry = entry->second.expired() ? opening.erase(entry) : std::next(entry);
   }
 }
 
 void State::shut_down() {
-  for (const auto& thread : threads) thread->stop();
-  for (const auto& thread : threads) thread->join();
+  for (const auto& thread : threads) {
+    thread->stop();
+  }
+  for (const auto& thread : threads) {
+    thread->join();
+  }
   threads.clear();
   settler->close();
 }

@@ -1,5 +1,5 @@
-// What one JavaScript environment (the main thread or a worker) owns: the settler, the engine threads that it started,
-// the class of sessions. Freed by the environment's cleanup hook: stop, join, then drop the settler.
+// What one JavaScript environment (the main thread or a worker) owns: the settler, the engine threads that it
+// started, the class of sessions. Freed by the environment's cleanup hook: stop, join, then drop the settler.
 #ifndef LORA_ADDON_STATE_H
 #define LORA_ADDON_STATE_H
 
@@ -37,7 +37,8 @@ struct State {
 using OracleFill = lora_status (*)(lora_backend*);
 OracleFill oracle_fill();
 
-// Adds the engine's functions to an addon's exports: engine.node's own, and engine_testing.node's beside its test door.
+// Adds the engine's functions to an addon's exports: engine.node's own, and engine_testing.node's beside its
+// test door.
 void export_engine(Napi::Env env, Napi::Object exports);
 
 }  // namespace lora

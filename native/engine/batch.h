@@ -1,5 +1,5 @@
-// Turns a batch command into the view that the model reads: checks every number of it, numbers rows, collects all
-// arrays into one upload.
+// Turns a batch command into the view that the model reads: checks every number of it, numbers rows, collects
+// all arrays into one upload.
 #ifndef LORA_ENGINE_BATCH_H
 #define LORA_ENGINE_BATCH_H
 
@@ -24,15 +24,18 @@ void check_batch(const BatchCommand& command, const BatchContext& context);
 
 // Which rows reach the head: those with a label (null), or the listed ones.
 BatchView make_batch(const BatchCommand& command, const BatchContext& context, bool training,
-                     const std::vector<std::int32_t>* picked, std::vector<std::int32_t>& picked_out, Upload& upload);
+                     const std::vector<std::int32_t>* picked, std::vector<std::int32_t>& picked_out,
+                     Upload& upload);
 
-// The part that generation shares: ids, positions, frequencies, sequence starts, routes and streams are put into
-// the upload. `length[q]` decides the frequencies of sequence q where they depend on it.
+// The part that generation shares: ids, positions, frequencies, sequence starts, routes and streams are put
+// into the upload. `length[q]` decides the frequencies of sequence q where they depend on it.
 void put_common(BatchView& view, const BatchContext& context, const std::vector<std::int32_t>& ids,
-                const std::vector<std::int32_t>& positions, const std::vector<std::int64_t>& lengths, Upload& upload);
+                const std::vector<std::int32_t>& positions, const std::vector<std::int64_t>& lengths,
+                Upload& upload);
 
 // Upper bound of what put_common and make_batch put.
-std::size_t upload_bytes(const BatchContext& context, std::int64_t tokens, std::int64_t sequences, std::int64_t segments);
+std::size_t upload_bytes(const BatchContext& context, std::int64_t tokens, std::int64_t sequences,
+                         std::int64_t segments);
 constexpr int kUploadArrays = 24;
 
 }  // namespace lora

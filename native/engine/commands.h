@@ -1,4 +1,5 @@
-// Plain in and out structs of every call of a session: no JavaScript, no backend. The addon fills and reads them.
+// Plain in and out structs of every call of a session: no JavaScript, no backend. The addon fills and reads
+// them.
 #ifndef LORA_ENGINE_COMMANDS_H
 #define LORA_ENGINE_COMMANDS_H
 
@@ -64,7 +65,8 @@ struct Evaluation {
 struct GenerateSequence {
   std::vector<std::int32_t> prompt;
   std::int32_t slot = -1;
-  std::int64_t max_new_tokens = 0;  // rows of the cache to reserve past the prompt; 0: an even share of what is free
+  std::int64_t max_new_tokens =
+      0;  // rows of the cache to reserve past the prompt; 0: an even share of what is free
   double temperature = 0, top_p = 1, repetition_penalty = 1;
   std::int32_t top_k = 0;
   std::uint64_t seed = 0;

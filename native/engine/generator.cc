@@ -1,5 +1,5 @@
-// Prompts are read up to their last token; that one goes through the first decoding step, so that every token drawn
-// comes out of the same kind of batch and no logits wait between calls.
+// Prompts are read up to their last token; that one goes through the first decoding step, so that every token
+// drawn comes out of the same kind of batch and no logits wait between calls.
 #include "engine/generator.h"
 
 #include <algorithm>
@@ -11,12 +11,16 @@ namespace {
 
 constexpr std::int64_t kFewLogitRows = 64;
 
-void layout_cache(Arena& arena, const ModelSpec& spec, Types types, const Limits& limits, std::vector<Tensor>& k,
-                  std::vector<Tensor>& v) {
-  if (limits.cache_tokens == 0) return;
+void layout_cache(Arena& arena, const ModelSpec& spec, Types types, const Limits& limits,
+                  std::vector<Tensor>& k, std::vector<Tensor>& v) {
+  if (limits.cache_tokens == 0) {
+    return;
+  }
   for (std::int64_t l = 0; l < spec.layers; ++l) {
-    k.push_back(arena.take("key/value cache", types.store, {limits.cache_tokens, spec.kv_heads, spec.head_width}));
-    v.push_back(arena.take("key/value cache", types.store, {limits.cache_tokens, spec.kv_heads, spec.head_width}));
+    k.push_back(
+        arena.take("key/value cache", types.store, {limits.cache_tokens, spec.kv_heads, spec.head_width}));
+    v.push_back(
+        arena.take("key/value cache", types.store, {limits.cache_tokens, spec.kv_heads, spec.head_width}));
   }
 }
 
@@ -31,8 +35,8 @@ std::int64_t Generator::logit_rows(const Limits& limits) {
   return std::max(limits.cache_sequences, std::min(limits.tokens, kFewLogitRows));
 }
 
-Generator::Scratch Generator::take_scratch(Arena& arena, const ModelSpec& spec, Types types, const Limits& limits,
-                                           std::int64_t rows) {
+Generator::Scratch Generator::take_scratch(Arena& arena, const ModelSpec& spec, Types types,
+                                           const Limits& limits, std::int64_t rows) {
   (void)limits;
   Scratch out;
   out.logits = arena.take("logits", types.real, {rows, spec.vocabulary});
@@ -42,48 +46,69 @@ Generator::Scratch Generator::take_scratch(Arena& arena, const ModelSpec& spec, 
   return out;
 }
 
-Generator::Generator(Arena arena, const ModelSpec& spec, Types types, const Limits& limits, const Adapters& adapters,
-                     const Decoder& decoder, Ops& ops, Arena& scratch, Upload& upload)
-    : arena_(std::move(arena)), spec_(spec), types_(types), limits_(limits), adapters_(adapters), decoder_(decoder),
-      ops_(ops), scratch_(scratch), upload_(upload) {
+Generator::Generator(Arena arena, const ModelSpec& spec, Types types, const Limits& limits,
+                     const Adapters& adapters, const Decoder& decoder, Ops& ops, Arena& scratch,
+                     Upload& upload)
+    : arena_(std::move(arena)),
+      spec_(spec),
+      types_(types),
+      limits_(limits),
+      adapters_(adapters),
+      decoder_(decoder),
+      ops_(ops),
+      scratch_(scratch),
+      upload_(upload) {
   layout_cache(arena_, spec, types, limits, k_, v_);
 }
 
 std::int32_t Generator::take_range(std::int32_t rows) {
   std::int32_t from = 0;
   for (const auto& range : used_) {
-    if (range.first - from >= rows) break;
+    if (range.first - from >= rows) {
+      break;
+    }
     from = range.first + range.second;
   }
-  if (limits_.cache_tokens - from < rows) return -1;
+  if (limits_.cache_tokens - from < rows) {
+    return -1;
+  }
   used_[from] = rows;
   return from;
 }
 
 void Generator::give_back(Sequence& sequence) {
-  if (!sequence.live) return;
+  if (!sequence.live) {
+    return;
+  }
   sequence.live = false;
   used_.erase(sequence.first_row);
 }
 
 void Generator::reserve(Sequences& sequences) {
   std::int64_t free = limits_.cache_tokens, live = static_cast<std::int64_t>(used_.size());
-  for (const auto& range : used_) free -= range.second;
+  for (const auto& range : used_) {
+    free -= range.second;
+  }
   std::int64_t asked = 0, sharing = 0;
   for (const Sequence& s : sequences) {
     asked += static_cast<std::int64_t>(s.options.prompt.size()) + s.options.max_new_tokens;
     sharing += s.options.max_new_tokens == 0;
   }
   const auto full = [&](std::int64_t needed) {
-    return invalid_argument("sequences", text("prompts and new tokens that fit the free rows of the cache (", free, " of ",
-                                              limits_.cache_tokens, ")"),
-                            text(needed, " rows; open the session with more cacheTokens, or end other generations"));
+    return invalid_argument(
+        "sequences",
+        text("prompts and new tokens that fit the free rows of the cache (", free, " of ",
+             limits_.cache_tokens, ")"),
+        text(needed, " rows; open the session with more cacheTokens, or end other generations"));
   };
   if (live + static_cast<std::int64_t>(sequences.size()) > limits_.cache_sequences) {
-    throw invalid_argument("sequences", text("at most cacheSequences (", limits_.cache_sequences, ") at once"),
+    throw invalid_argument("sequences",
+                           text("at most cacheSequences (", limits_.cache_sequences, ") at once"),
                            text(live, " live and ", sequences.size(), " new"));
   }
-  if (asked + sharing > free) throw full(asked + sharing);
+  if (asked + sharing > free) {
+    throw full(asked + sharing);
+  }
   const std::int64_t share = sharing ? (free - asked) / sharing : 0;
   std::vector<Sequence*> taken;
   for (Sequence& s : sequences) {
@@ -91,7 +116,9 @@ void Generator::reserve(Sequences& sequences) {
     s.rows = static_cast<std::int32_t>(static_cast<std::int64_t>(s.options.prompt.size()) + more);
     s.first_row = take_range(s.rows);
     if (s.first_row < 0) {
-      for (Sequence* t : taken) give_back(*t);
+      for (Sequence* t : taken) {
+        give_back(*t);
+      }
       throw full(s.rows);
     }
     taken.push_back(&s);
@@ -119,7 +146,8 @@ BatchView Generator::make_view(const std::vector<Piece>& pieces, std::size_t ext
   const auto tokens = static_cast<std::int64_t>(ids.size());
   view.route.finish(tokens, limits_.slots);
   const auto sequences = static_cast<std::int64_t>(pieces.size());
-  upload_.begin(upload_bytes(context(), tokens, sequences, sequences) + extra_bytes, kUploadArrays + extra_arrays);
+  upload_.begin(upload_bytes(context(), tokens, sequences, sequences) + extra_bytes,
+                kUploadArrays + extra_arrays);
   put_common(view, context(), ids, positions, lengths, upload_);
   view.cache.k = &k_;
   view.cache.v = &v_;
@@ -129,15 +157,21 @@ BatchView Generator::make_view(const std::vector<Piece>& pieces, std::size_t ext
 
 void Generator::prefill(const Sequences& sequences, const CancelToken& cancel) {
   std::vector<const Sequence*> order;
-  for (const Sequence& s : sequences) order.push_back(&s);
-  std::stable_sort(order.begin(), order.end(), [](const Sequence* a, const Sequence* b) { return a->options.slot < b->options.slot; });
+  for (const Sequence& s : sequences) {
+    order.push_back(&s);
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [](const Sequence* a, const Sequence* b) { return a->options.slot < b->options.slot; });
   std::vector<Piece> pieces;
   std::int64_t rows = 0;
   const auto run = [&] {
-    if (pieces.empty()) return;
+    if (pieces.empty()) {
+      return;
+    }
     const std::size_t mark = scratch_.mark();
     const BatchView view = make_view(pieces, 0, 0);
-    const Activations a = take_activations(scratch_, spec_, types_, limits_, limits_.slots > 0, Pass::kGenerate, view.tokens, 0);
+    const Activations a = take_activations(scratch_, spec_, types_, limits_, limits_.slots > 0,
+                                           Pass::kGenerate, view.tokens, 0);
     upload_.send(ops_.stream());
     decoder_.forward(ops_, view, Pass::kGenerate, a, cancel);
     ops_.stream().wait();
@@ -149,10 +183,13 @@ void Generator::prefill(const Sequences& sequences, const CancelToken& cancel) {
     const auto length = static_cast<std::int64_t>(s->options.prompt.size());
     for (std::int64_t from = 0; from < length - 1;) {
       const std::int64_t count = std::min(length - 1 - from, limits_.tokens - rows);
-      pieces.push_back({s, s->options.prompt.data() + from, static_cast<std::int32_t>(count), static_cast<std::int32_t>(from), length});
+      pieces.push_back({s, s->options.prompt.data() + from, static_cast<std::int32_t>(count),
+                        static_cast<std::int32_t>(from), length});
       rows += count;
       from += count;
-      if (rows == limits_.tokens) run();
+      if (rows == limits_.tokens) {
+        run();
+      }
     }
   }
   run();
@@ -160,23 +197,43 @@ void Generator::prefill(const Sequences& sequences, const CancelToken& cancel) {
 
 std::int32_t Generator::begin(const std::vector<GenerateSequence>& wanted, const CancelToken& cancel) {
   if (limits_.cache_tokens == 0) {
-    throw invalid_argument("cacheTokens", "a session opened with a key/value cache", "0; open it with cacheTokens and cacheSequences");
+    throw invalid_argument("cacheTokens", "a session opened with a key/value cache",
+                           "0; open it with cacheTokens and cacheSequences");
   }
-  if (wanted.empty()) throw invalid_argument("sequences", "at least one", "none");
+  if (wanted.empty()) {
+    throw invalid_argument("sequences", "at least one", "none");
+  }
   Sequences sequences;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     const GenerateSequence& w = wanted[i];
-    if (w.prompt.empty()) throw invalid_argument("prompt", "at least one token", text("none for sequence ", i));
-    for (const std::int32_t id : w.prompt) {
-      if (id >= 0 && id < spec_.vocabulary) continue;
-      throw invalid_argument("prompt", text("ids from 0 to ", spec_.vocabulary - 1), text(id, " in sequence ", i));
+    if (w.prompt.empty()) {
+      throw invalid_argument("prompt", "at least one token", text("none for sequence ", i));
     }
-    if (w.slot != -1) adapters_.at(w.slot);
-    if (!(w.temperature >= 0)) throw invalid_argument("temperature", "a number of 0 or more", text(w.temperature));
-    if (!(w.top_p > 0 && w.top_p <= 1)) throw invalid_argument("topP", "a number in (0, 1]", text(w.top_p));
-    if (w.top_k < 0) throw invalid_argument("topK", "0 (all) or more", text(w.top_k));
-    if (!(w.repetition_penalty > 0)) throw invalid_argument("repetitionPenalty", "a positive number", text(w.repetition_penalty));
-    if (w.max_new_tokens < 0) throw invalid_argument("maxNewTokens", "0 (an even share) or more", text(w.max_new_tokens));
+    for (const std::int32_t id : w.prompt) {
+      if (id >= 0 && id < spec_.vocabulary) {
+        continue;
+      }
+      throw invalid_argument("prompt", text("ids from 0 to ", spec_.vocabulary - 1),
+                             text(id, " in sequence ", i));
+    }
+    if (w.slot != -1) {
+      adapters_.at(w.slot);
+    }
+    if (!(w.temperature >= 0)) {
+      throw invalid_argument("temperature", "a number of 0 or more", text(w.temperature));
+    }
+    if (!(w.top_p > 0 && w.top_p <= 1)) {
+      throw invalid_argument("topP", "a number in (0, 1]", text(w.top_p));
+    }
+    if (w.top_k < 0) {
+      throw invalid_argument("topK", "0 (all) or more", text(w.top_k));
+    }
+    if (!(w.repetition_penalty > 0)) {
+      throw invalid_argument("repetitionPenalty", "a positive number", text(w.repetition_penalty));
+    }
+    if (w.max_new_tokens < 0) {
+      throw invalid_argument("maxNewTokens", "0 (an even share) or more", text(w.max_new_tokens));
+    }
     Sequence s;
     s.options = w;
     s.pending = w.prompt.back();
@@ -191,7 +248,9 @@ std::int32_t Generator::begin(const std::vector<GenerateSequence>& wanted, const
   try {
     prefill(sequences, cancel);
   } catch (...) {
-    for (Sequence& s : sequences) give_back(s);
+    for (Sequence& s : sequences) {
+      give_back(s);
+    }
     scratch_.rewind(mark);
     throw;
   }
@@ -200,142 +259,14 @@ std::int32_t Generator::begin(const std::vector<GenerateSequence>& wanted, const
   return handle;
 }
 
-void Generator::put_settings(lora_sample_args& args, const std::vector<const Sequence*>& order,
-                             const std::vector<std::int32_t>& allow) {
-  const auto q = static_cast<std::int64_t>(order.size());
-  std::vector<float> temperature, top_p, penalty;
-  std::vector<std::int32_t> top_k, seed, counter, count, history;
-  std::int64_t longest = 1;
-  for (const Sequence* s : order) {
-    if (s->options.repetition_penalty != 1) longest = std::max(longest, static_cast<std::int64_t>(s->history.size()));
-  }
-  for (const Sequence* s : order) {
-    const GenerateSequence& o = s->options;
-    temperature.push_back(static_cast<float>(o.temperature));
-    top_p.push_back(static_cast<float>(o.top_p));
-    penalty.push_back(static_cast<float>(o.repetition_penalty));
-    top_k.push_back(o.top_k);
-    seed.push_back(static_cast<std::int32_t>(static_cast<std::uint32_t>(o.seed)));
-    seed.push_back(static_cast<std::int32_t>(static_cast<std::uint32_t>(o.seed >> 32)));
-    counter.push_back(s->draws);
-    const std::size_t used = o.repetition_penalty != 1 ? s->history.size() : 0;
-    count.push_back(static_cast<std::int32_t>(used));
-    history.insert(history.end(), s->history.begin(), s->history.begin() + static_cast<std::ptrdiff_t>(used));
-    history.resize(history.size() + static_cast<std::size_t>(longest) - used, 0);
-  }
-  args.temperature = upload_.put(temperature.data(), LORA_F32, {q});
-  args.top_p = upload_.put(top_p.data(), LORA_F32, {q});
-  args.penalty = upload_.put(penalty.data(), LORA_F32, {q});
-  args.top_k = upload_.put(top_k.data(), LORA_I32, {q});
-  args.seed = upload_.put(seed.data(), LORA_I32, {q, 2});
-  args.counter = upload_.put(counter.data(), LORA_I32, {q});
-  args.history = upload_.put(history.data(), LORA_I32, {q, longest});
-  args.history_count = upload_.put(count.data(), LORA_I32, {q});
-  args.allow = Tensor();
-  if (!allow.empty()) args.allow = upload_.put(allow.data(), LORA_I32, {q, (spec_.vocabulary + 31) / 32});
-}
-
-Generated Generator::next(std::int32_t handle, const std::vector<std::int32_t>& finished,
-                          const std::vector<std::int32_t>* allow, const CancelToken& cancel) {
-  const auto found = generations_.find(handle);
-  if (found == generations_.end()) throw invalid_argument("handle", "a generation that has not ended", text(handle));
-  Sequences& all = found->second;
-  for (const std::int32_t i : finished) {
-    if (i < 0 || i >= static_cast<std::int32_t>(all.size())) {
-      throw invalid_argument("finished", text("sequence numbers from 0 to ", all.size() - 1), text(i));
-    }
-  }
-  for (const std::int32_t i : finished) give_back(all[static_cast<std::size_t>(i)]);
-
-  std::vector<std::size_t> live;  // sequence numbers, then sorted by slot
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (!all[i].live) continue;
-    if (all[i].count + 1 > all[i].rows) {
-      throw invalid_argument("finished", text("sequence ", i, ", whose ", all[i].rows, " rows of the cache are used up"),
-                             "it still live; list it in finished, or reserve more with maxNewTokens or cacheTokens");
-    }
-    if (all[i].options.slot != -1) adapters_.at(all[i].options.slot);
-    live.push_back(i);
-  }
-  Generated out;
-  out.tokens.assign(all.size(), -1);
-  out.logprobs.assign(all.size(), 0);
-  if (live.empty()) return out;
-  const auto words = static_cast<std::size_t>((spec_.vocabulary + 31) / 32);
-  if (allow && allow->size() != live.size() * words) {
-    throw invalid_argument("allow", text(words, " words for each of ", live.size(), " live sequences"), text(allow->size(), " words"));
-  }
-
-  std::vector<std::size_t> rank(live.size());  // position in the batch -> position among the live
-  for (std::size_t i = 0; i < rank.size(); ++i) rank[i] = i;
-  std::stable_sort(rank.begin(), rank.end(), [&](std::size_t a, std::size_t b) {
-    return all[live[a]].options.slot < all[live[b]].options.slot;
-  });
-  std::vector<Piece> pieces;
-  std::vector<const Sequence*> order;
-  std::vector<std::int32_t> masks;
-  std::size_t history = 1;
-  for (const std::size_t r : rank) {
-    const Sequence& s = all[live[r]];
-    pieces.push_back({&s, &s.pending, 1, s.count, std::int64_t(s.count) + 1});
-    order.push_back(&s);
-    history = std::max(history, s.history.size());
-    if (allow) masks.insert(masks.end(), allow->begin() + static_cast<std::ptrdiff_t>(r * words), allow->begin() + static_cast<std::ptrdiff_t>((r + 1) * words));
-  }
-
-  const std::size_t mark = scratch_.mark();
-  const auto rows = static_cast<std::int64_t>(live.size());
-  std::vector<std::int32_t> tokens(live.size());
-  std::vector<float> logprobs(live.size());
-  try {
-    BatchView view = make_view(pieces, live.size() * (history * 4 + words * 4 + 64), 12);
-    view.picked = rows;
-    view.pick_all = true;
-    const Activations a = take_activations(scratch_, spec_, types_, limits_, limits_.slots > 0, Pass::kGenerate, rows, rows);
-    const Scratch s = take_scratch(scratch_, spec_, types_, limits_, rows);
-    lora_sample_args sample{};
-    put_settings(sample, order, masks);
-    upload_.send(ops_.stream());
-    decoder_.forward(ops_, view, Pass::kGenerate, a, cancel);
-    decoder_.logits(ops_, view, a, 0, rows, view.route.view, s.logits);
-    if (types_.real == LORA_F64) {  // the oracle: sampling is defined on f32 logits
-      std::vector<double> wide(static_cast<std::size_t>(s.logits.count()));
-      ops_.stream().copy(wide.data(), s.logits.data, s.logits.bytes(), LORA_DEVICE_TO_HOST);
-      ops_.stream().wait();
-      const std::vector<float> narrow(wide.begin(), wide.end());
-      ops_.stream().copy(s.narrow.data, narrow.data(), s.narrow.bytes(), LORA_HOST_TO_DEVICE);
-      ops_.stream().wait();
-    }
-    sample.logits = s.narrow;
-    sample.token = s.token;
-    sample.logprob = s.logprob;
-    ops_.sample(sample);
-    ops_.stream().copy(tokens.data(), s.token.data, s.token.bytes(), LORA_DEVICE_TO_HOST);
-    ops_.stream().copy(logprobs.data(), s.logprob.data, s.logprob.bytes(), LORA_DEVICE_TO_HOST);
-    ops_.stream().wait();
-  } catch (...) {
-    scratch_.rewind(mark);
-    throw;
-  }
-  scratch_.rewind(mark);
-  for (std::size_t i = 0; i < rank.size(); ++i) {
-    Sequence& s = all[live[rank[i]]];
-    if (tokens[i] < 0 || tokens[i] >= spec_.vocabulary) throw not_finite("loss", s.options.slot);
-    s.count += 1;
-    s.draws += 1;
-    s.pending = tokens[i];
-    const auto at = std::lower_bound(s.history.begin(), s.history.end(), tokens[i]);
-    if (at == s.history.end() || *at != tokens[i]) s.history.insert(at, tokens[i]);
-    out.tokens[live[rank[i]]] = tokens[i];
-    out.logprobs[live[rank[i]]] = logprobs[i];
-  }
-  return out;
-}
-
 void Generator::end(std::int32_t handle) {
   const auto found = generations_.find(handle);
-  if (found == generations_.end()) return;
-  for (Sequence& s : found->second) give_back(s);
+  if (found == generations_.end()) {
+    return;
+  }
+  for (Sequence& s : found->second) {
+    give_back(s);
+  }
   generations_.erase(found);
 }
 

@@ -1,5 +1,5 @@
-// Generation with a key/value cache: prompts are read in, then every call draws one token for each live sequence in
-// one batch, each with its own adapter and settings. Used by Session only, on the engine thread.
+// Generation with a key/value cache: prompts are read in, then every call draws one token for each live
+// sequence in one batch, each with its own adapter and settings. Used by Session only, on the engine thread.
 #ifndef LORA_ENGINE_GENERATOR_H
 #define LORA_ENGINE_GENERATOR_H
 
@@ -19,9 +19,11 @@ class Generator {
   static std::int64_t logit_rows(const Limits& limits);
   // Room in the scratch arena for logits and draws, beside the activations of a pass.
   struct Scratch {
-    Tensor logits, narrow, token, logprob;  // [rows, V] Real; [rows, V] f32 (same memory when Real is f32); [rows]
+    Tensor logits, narrow, token,
+        logprob;  // [rows, V] Real; [rows, V] f32 (same memory when Real is f32); [rows]
   };
-  static Scratch take_scratch(Arena& arena, const ModelSpec& spec, Types types, const Limits& limits, std::int64_t rows);
+  static Scratch take_scratch(Arena& arena, const ModelSpec& spec, Types types, const Limits& limits,
+                              std::int64_t rows);
 
   Generator(Arena arena, const ModelSpec& spec, Types types, const Limits& limits, const Adapters& adapters,
             const Decoder& decoder, Ops& ops, Arena& scratch, Upload& upload);
@@ -29,8 +31,8 @@ class Generator {
   // Reserves rows of the cache and reads all prompts but their last tokens. All or nothing.
   std::int32_t begin(const std::vector<GenerateSequence>& sequences, const CancelToken& cancel);
   // A cancelled or failed call changes nothing but the `finished` sequences; it can be made again.
-  Generated next(std::int32_t handle, const std::vector<std::int32_t>& finished, const std::vector<std::int32_t>* allow,
-                 const CancelToken& cancel);
+  Generated next(std::int32_t handle, const std::vector<std::int32_t>& finished,
+                 const std::vector<std::int32_t>* allow, const CancelToken& cancel);
   void end(std::int32_t handle);
 
  private:
@@ -41,7 +43,7 @@ class Generator {
     std::int32_t count = 0;                // rows of it that hold keys and values
     std::int32_t pending = 0;              // the token to be read next
     std::int32_t draws = 0;
-    std::vector<std::int32_t> history;     // distinct ids so far, prompt included
+    std::vector<std::int32_t> history;  // distinct ids so far, prompt included
   };
   using Sequences = std::vector<Sequence>;
   // Rows [from, from + count) of one sequence's tokens, to be read in one batch.
@@ -58,7 +60,8 @@ class Generator {
   void give_back(Sequence& sequence);
   void prefill(const Sequences& sequences, const CancelToken& cancel);
   BatchView make_view(const std::vector<Piece>& pieces, std::size_t extra_bytes, int extra_arrays);
-  void put_settings(lora_sample_args& args, const std::vector<const Sequence*>& order, const std::vector<std::int32_t>& allow);
+  void put_settings(lora_sample_args& args, const std::vector<const Sequence*>& order,
+                    const std::vector<std::int32_t>& allow);
 
   Arena arena_;
   const ModelSpec& spec_;

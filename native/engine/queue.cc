@@ -6,7 +6,8 @@
 
 namespace lora {
 
-EngineThread::EngineThread(std::function<void()> last) : last_(std::move(last)), thread_([this] { work(); }) {}
+EngineThread::EngineThread(std::function<void()> last)
+    : last_(std::move(last)), thread_([this] { work(); }) {}
 
 EngineThread::~EngineThread() {
   stop();
@@ -14,7 +15,9 @@ EngineThread::~EngineThread() {
 }
 
 void EngineThread::join() {
-  if (thread_.joinable()) thread_.join();
+  if (thread_.joinable()) {
+    thread_.join();
+  }
 }
 
 void EngineThread::post(Command command) {
@@ -37,7 +40,9 @@ void EngineThread::post(Command command) {
 }
 
 void EngineThread::cancel(std::uint32_t ticket) {
-  if (ticket == 0) return;
+  if (ticket == 0) {
+    return;
+  }
   Entry dropped;
   {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -46,13 +51,17 @@ void EngineThread::cancel(std::uint32_t ticket) {
       return;
     }
     for (auto entry = waiting_.begin(); entry != waiting_.end(); ++entry) {
-      if (entry->command.ticket != ticket) continue;
+      if (entry->command.ticket != ticket) {
+        continue;
+      }
       dropped = std::move(*entry);
       waiting_.erase(entry);
       break;
     }
   }
-  if (dropped.command.fail) dropped.command.fail(aborted());
+  if (dropped.command.fail) {
+    dropped.command.fail(aborted());
+  }
 }
 
 void EngineThread::stop(std::function<void()> ended) {
@@ -61,16 +70,24 @@ void EngineThread::stop(std::function<void()> ended) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     already = ended_;
-    if (ended && !already) when_ended_.push_back(std::move(ended));
+    if (ended && !already) {
+      when_ended_.push_back(std::move(ended));
+    }
     if (!stopping_) {
       stopping_ = true;
       dropped.swap(waiting_);
-      if (running_) running_->cancel();
+      if (running_) {
+        running_->cancel();
+      }
       wake_.notify_one();
     }
   }
-  for (Entry& entry : dropped) entry.command.fail(closed());
-  if (already && ended) ended();
+  for (Entry& entry : dropped) {
+    entry.command.fail(closed());
+  }
+  if (already && ended) {
+    ended();
+  }
 }
 
 bool EngineThread::ended() const {
@@ -107,7 +124,9 @@ void EngineThread::work() {
     {
       std::unique_lock<std::mutex> lock(mutex_);
       wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
-      if (stopping_) break;
+      if (stopping_) {
+        break;
+      }
       entry = std::move(waiting_.front());
       waiting_.pop_front();
       running_ = entry.token;
@@ -117,14 +136,18 @@ void EngineThread::work() {
     std::lock_guard<std::mutex> lock(mutex_);
     running_.reset();
   }
-  if (last_) last_();
+  if (last_) {
+    last_();
+  }
   std::vector<std::function<void()>> callbacks;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     ended_ = true;
     callbacks.swap(when_ended_);
   }
-  for (const auto& callback : callbacks) callback();
+  for (const auto& callback : callbacks) {
+    callback();
+  }
 }
 
 }  // namespace lora

@@ -1,5 +1,6 @@
-// The engine thread: a bounded queue of commands, run in order; tickets that cancel; an orderly end. One per session,
-// because order matters, a step may last seconds, and device memory is freed on the thread that uses the device.
+// The engine thread: a bounded queue of commands, run in order; tickets that cancel; an orderly end. One per
+// session, because order matters, a step may last seconds, and device memory is freed on the thread that uses
+// the device.
 #ifndef LORA_ENGINE_QUEUE_H
 #define LORA_ENGINE_QUEUE_H
 
@@ -22,9 +23,9 @@ class EngineThread {
   static constexpr std::size_t kMostWaiting = 256;
 
   struct Command {
-    std::uint32_t ticket = 0;  // 0: cannot be cancelled
-    std::function<void(const CancelToken&)> run;       // settles its own success; throws what went wrong
-    std::function<void(const Failure&)> fail;          // called once instead, on the engine or the posting thread
+    std::uint32_t ticket = 0;                     // 0: cannot be cancelled
+    std::function<void(const CancelToken&)> run;  // settles its own success; throws what went wrong
+    std::function<void(const Failure&)> fail;     // called once instead, on the engine or the posting thread
   };
 
   // `last` runs on the engine thread after the last command, before it ends: it frees the session.
@@ -35,8 +36,8 @@ class EngineThread {
 
   void post(Command command);
   void cancel(std::uint32_t ticket);
-  // Cancels what runs, drops what waits with ERR_CLOSED, and lets the thread end. Returns at once. `ended` is called
-  // on the engine thread when everything is freed; at once when that has already happened.
+  // Cancels what runs, drops what waits with ERR_CLOSED, and lets the thread end. Returns at once. `ended` is
+  // called on the engine thread when everything is freed; at once when that has already happened.
   void stop(std::function<void()> ended = nullptr);
   bool ended() const;
   // Waits for the thread. After stop only.

@@ -13,18 +13,24 @@ namespace {
 
 constexpr std::int64_t kRankStep = 16;
 
-void append(std::vector<Line>& plan, const Arena& dry) { plan.insert(plan.end(), dry.plan().begin(), dry.plan().end()); }
+void append(std::vector<Line>& plan, const Arena& dry) {
+  plan.insert(plan.end(), dry.plan().begin(), dry.plan().end());
+}
 
 std::size_t total(const std::vector<Line>& plan) {
   std::size_t sum = 0;
-  for (const Line& line : plan) sum += line.bytes;
+  for (const Line& line : plan) {
+    sum += line.bytes;
+  }
   return sum;
 }
 
 void check_limits(const SessionOptions& o) {
   const Limits& l = o.limits;
   const auto range = [](const char* name, std::int64_t value, std::int64_t least, std::int64_t most) {
-    if (value < least || value > most) throw invalid_argument(name, text("an integer from ", least, " to ", most), text(value));
+    if (value < least || value > most) {
+      throw invalid_argument(name, text("an integer from ", least, " to ", most), text(value));
+    }
   };
   range("maxTokens", l.tokens, 1, 1 << 24);
   range("maxSequences", l.sequences, 1, 1 << 24);
@@ -33,10 +39,16 @@ void check_limits(const SessionOptions& o) {
   range("cacheTokens", l.cache_tokens, 0, 1 << 30);
   range("cacheSequences", l.cache_sequences, l.cache_tokens ? 1 : 0, 1 << 20);
   range("threads", o.threads, 0, 1024);
-  if (l.training && l.slots == 0) throw invalid_argument("slots", "at least 1 in a session that trains", "0");
-  if (l.slots && o.targets.empty()) throw invalid_argument("targets", "the projections that adapters attach to", "none");
+  if (l.training && l.slots == 0) {
+    throw invalid_argument("slots", "at least 1 in a session that trains", "0");
+  }
+  if (l.slots && o.targets.empty()) {
+    throw invalid_argument("targets", "the projections that adapters attach to", "none");
+  }
   for (const Projection p : o.targets) {
-    if (o.spec.has(p)) continue;
+    if (o.spec.has(p)) {
+      continue;
+    }
     throw invalid_argument("targets", text("projections that a ", o.spec.family, " model has"), name_of(p));
   }
 }
@@ -49,7 +61,9 @@ Session::Session(const SessionOptions& options, Backend::Fill oracle, const Canc
   spec_.check();
   check_limits(options);
   limits_.rank = (limits_.rank + kRankStep - 1) / kRankStep * kRankStep;
-  if (limits_.cache_tokens == 0) limits_.cache_sequences = 0;
+  if (limits_.cache_tokens == 0) {
+    limits_.cache_sequences = 0;
+  }
   ShardReader reader(options.weights);
   Weights::check(spec_, reader);
   cancel.check();
@@ -68,7 +82,9 @@ void Session::open_device(const SessionOptions& options, Backend::Fill oracle) {
   } else {
     throw invalid_argument("device", "\"cpu\" or \"cuda\"", options.device);
   }
-  if (options.dtype != "f32" && options.dtype != "bf16") throw invalid_argument("dtype", "\"f32\" or \"bf16\"", options.dtype);
+  if (options.dtype != "f32" && options.dtype != "bf16") {
+    throw invalid_argument("dtype", "\"f32\" or \"bf16\"", options.dtype);
+  }
   if (options.device == "oracle") {
     types_ = {LORA_F64, LORA_F64};
   } else {
@@ -80,7 +96,9 @@ void Session::open_device(const SessionOptions& options, Backend::Fill oracle) {
   sizes.widest = 0;
   for (int i = 0; i < kLayerProjections; ++i) {
     const Projection p = static_cast<Projection>(i);
-    if (spec_.has(p)) sizes.widest = std::max({sizes.widest, spec_.rows(p), spec_.columns(p)});
+    if (spec_.has(p)) {
+      sizes.widest = std::max({sizes.widest, spec_.rows(p), spec_.columns(p)});
+    }
   }
   sizes.vocabulary = spec_.vocabulary;
   sizes.rank = limits_.rank;
@@ -98,18 +116,29 @@ void Session::allocate(const SessionOptions& options, TensorReader& reader, cons
   Adapters::measure(slabs, spec_, types_, limits_, options.targets);
   Generator::measure(cache, spec_, types_, limits_);
   for (const Pass pass : {Pass::kTrain, Pass::kScore, Pass::kGenerate}) {
-    if (pass == Pass::kTrain && !limits_.training) continue;
+    if (pass == Pass::kTrain && !limits_.training) {
+      continue;
+    }
     Arena dry;
-    const std::int64_t rows = pass == Pass::kGenerate ? std::max(limits_.tokens, limits_.cache_sequences) : limits_.tokens;
+    const std::int64_t rows =
+        pass == Pass::kGenerate ? std::max(limits_.tokens, limits_.cache_sequences) : limits_.tokens;
     take_activations(dry, spec_, types_, limits_, adapters, pass, rows, rows);
-    if (pass == Pass::kGenerate) Generator::take_scratch(dry, spec_, types_, limits_, Generator::logit_rows(limits_));
-    if (dry.peak() > largest.peak()) largest = std::move(dry);
+    if (pass == Pass::kGenerate) {
+      Generator::take_scratch(dry, spec_, types_, limits_, Generator::logit_rows(limits_));
+    }
+    if (dry.peak() > largest.peak()) {
+      largest = std::move(dry);
+    }
   }
-  for (const Arena* arena : {&weights, &slabs, &cache, &largest}) append(plan_, *arena);
+  for (const Arena* arena : {&weights, &slabs, &cache, &largest}) {
+    append(plan_, *arena);
+  }
 
   const std::size_t needed = total(plan_);
   const std::int64_t free = device_->info().free_bytes;
-  if (free > 0 && needed > static_cast<std::size_t>(free)) throw out_of_memory(needed, static_cast<std::size_t>(free), plan_);
+  if (free > 0 && needed > static_cast<std::size_t>(free)) {
+    throw out_of_memory(needed, static_cast<std::size_t>(free), plan_);
+  }
   try {
     const auto real = [&](const Arena& dry) { return Arena(device_, LORA_DEVICE_MEMORY, dry.peak()); };
     adapters_ = std::make_unique<Adapters>(real(slabs), spec_, types_, limits_, options.targets);
@@ -125,18 +154,21 @@ void Session::allocate(const SessionOptions& options, TensorReader& reader, cons
                                            progress(done, all);
                                          });
     decoder_ = std::make_unique<Decoder>(spec_, *weights_, *adapters_);
-    generator_ = std::make_unique<Generator>(std::move(cache_arena), spec_, types_, limits_, *adapters_, *decoder_, *ops_,
-                                             scratch_, upload_);
+    generator_ = std::make_unique<Generator>(std::move(cache_arena), spec_, types_, limits_, *adapters_,
+                                             *decoder_, *ops_, scratch_, upload_);
   } catch (const std::bad_alloc&) {
     throw out_of_memory(needed, free > 0 ? static_cast<std::size_t>(free) : 0, plan_);
   } catch (const Failure& failure) {
-    if (failure.code() != "ERR_OUT_OF_MEMORY") throw;
+    if (failure.code() != "ERR_OUT_OF_MEMORY") {
+      throw;
+    }
     throw out_of_memory(needed, free > 0 ? static_cast<std::size_t>(free) : 0, plan_);
   }
 }
 
 Activations Session::take(Pass pass, const BatchView& view) {
-  return take_activations(scratch_, spec_, types_, limits_, limits_.slots > 0, pass, view.tokens, view.picked);
+  return take_activations(scratch_, spec_, types_, limits_, limits_.slots > 0, pass, view.tokens,
+                          view.picked);
 }
 
 Evaluation Session::evaluate(const BatchCommand& command, const CancelToken& cancel) {
@@ -169,13 +201,16 @@ Evaluation Session::evaluate(const BatchCommand& command, const CancelToken& can
   return out;
 }
 
-Numbers Session::logits(const BatchCommand& command, const std::vector<std::int32_t>& rows, const CancelToken& cancel) {
+Numbers Session::logits(const BatchCommand& command, const std::vector<std::int32_t>& rows,
+                        const CancelToken& cancel) {
   check_batch(command, context());
   if (rows.empty() || static_cast<std::int64_t>(rows.size()) > limits_.tokens) {
     throw invalid_argument("rows", text("1 to maxTokens (", limits_.tokens, ") rows"), text(rows.size()));
   }
   for (const std::int32_t row : rows) {
-    if (row >= 0 && row < static_cast<std::int32_t>(command.tokens.size())) continue;
+    if (row >= 0 && row < static_cast<std::int32_t>(command.tokens.size())) {
+      continue;
+    }
     throw invalid_argument("rows", text("row numbers from 0 to ", command.tokens.size() - 1), text(row));
   }
   scratch_.rewind(0);
@@ -183,7 +218,8 @@ Numbers Session::logits(const BatchCommand& command, const std::vector<std::int3
   const BatchView view = make_batch(command, context(), false, &rows, picked, upload_);
   const Activations a = take(Pass::kGenerate, view);
   const std::int64_t step = Generator::logit_rows(limits_);
-  const Generator::Scratch s = Generator::take_scratch(scratch_, spec_, types_, limits_, std::min(step, view.picked));
+  const Generator::Scratch s =
+      Generator::take_scratch(scratch_, spec_, types_, limits_, std::min(step, view.picked));
   upload_.send(*stream_);
   decoder_->forward(*ops_, view, Pass::kGenerate, a, cancel);
   const auto run = [&](auto zero) {
@@ -195,8 +231,12 @@ Numbers Session::logits(const BatchCommand& command, const std::vector<std::int3
       Route route;  // the segments of these rows alone
       for (std::size_t i = 0; i < view.pick_route.slot.size(); ++i) {
         const std::int64_t end = std::min<std::int64_t>(view.pick_route.begin[i + 1], from + count);
-        if (end > from) route.add(static_cast<std::int32_t>(end - from), view.pick_route.slot[i]);
-        if (end == from + count) break;
+        if (end > from) {
+          route.add(static_cast<std::int32_t>(end - from), view.pick_route.slot[i]);
+        }
+        if (end == from + count) {
+          break;
+        }
       }
       route.finish(count, limits_.slots);
       routes.begin(route.bytes(), Route::kArrays);
@@ -204,7 +244,8 @@ Numbers Session::logits(const BatchCommand& command, const std::vector<std::int3
       routes.send(*stream_);
       const Tensor z = s.logits.rows(0, count);
       decoder_->logits(*ops_, view, a, from, count, route.view, z);
-      stream_->copy(out.data() + static_cast<std::size_t>(from * spec_.vocabulary), z.data, z.bytes(), LORA_DEVICE_TO_HOST);
+      stream_->copy(out.data() + static_cast<std::size_t>(from * spec_.vocabulary), z.data, z.bytes(),
+                    LORA_DEVICE_TO_HOST);
       stream_->wait();
     }
     return Numbers(std::move(out));
@@ -212,7 +253,8 @@ Numbers Session::logits(const BatchCommand& command, const std::vector<std::int3
   return types_.real == LORA_F64 ? run(double()) : run(float());
 }
 
-std::int32_t Session::generate_begin(const std::vector<GenerateSequence>& sequences, const CancelToken& cancel) {
+std::int32_t Session::generate_begin(const std::vector<GenerateSequence>& sequences,
+                                     const CancelToken& cancel) {
   scratch_.rewind(0);
   return generator_->begin(sequences, cancel);
 }

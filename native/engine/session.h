@@ -1,5 +1,5 @@
-// Session: executes commands on the engine thread. Owns device, arenas, model and adapters; keeps the rule that an
-// update is all or nothing and that nobody trains on half a gradient.
+// Session: executes commands on the engine thread. Owns device, arenas, model and adapters; keeps the rule
+// that an update is all or nothing and that nobody trains on half a gradient.
 #ifndef LORA_ENGINE_SESSION_H
 #define LORA_ENGINE_SESSION_H
 
@@ -18,7 +18,8 @@ namespace lora {
 
 class Session {
  public:
-  // `oracle` fills the f64 table in the testing addon, else null. `progress` hears bytes read so far and in all.
+  // `oracle` fills the f64 table in the testing addon, else null. `progress` hears bytes read so far and in
+  // all.
   Session(const SessionOptions& options, Backend::Fill oracle, const CancelToken& cancel,
           const std::function<void(std::size_t, std::size_t)>& progress);
 
@@ -27,21 +28,22 @@ class Session {
   std::int32_t add_adapter(const AdapterConfig& config);
   void remove_adapter(std::int32_t slot);
 
-  // Forward, loss, backward; gradients are added to the slabs. On success the window holds one more micro-batch. If it
-  // throws or is cancelled once it has started, gradients already added cannot be taken back, so the window is marked
-  // dirty: accumulate and apply_gradients refuse until drop_gradients. Weights and moments are never touched here.
-  // Costs one stream wait, for the losses; none inside the layers.
+  // Forward, loss, backward; gradients are added to the slabs. On success the window holds one more
+  // micro-batch. If it throws or is cancelled once it has started, gradients already added cannot be taken
+  // back, so the window is marked dirty: accumulate and apply_gradients refuse until drop_gradients. Weights
+  // and moments are never touched here. Costs one stream wait, for the losses; none inside the layers.
   std::vector<SlotLoss> accumulate(const BatchCommand& command, const CancelToken& cancel);
 
-  // One AdamW update of every named adapter, or of none: a gradient that is not finite leaves weights, moments and
-  // counters as they were. The named adapters' windows are empty afterwards either way.
+  // One AdamW update of every named adapter, or of none: a gradient that is not finite leaves weights,
+  // moments and counters as they were. The named adapters' windows are empty afterwards either way.
   std::vector<UpdateReport> apply_gradients(const std::vector<UpdateRule>& rules, const CancelToken& cancel);
   void drop_gradients();
 
   // nll of each row without weights, dropout, noise or smoothing; top-1 tokens as well.
   Evaluation evaluate(const BatchCommand& command, const CancelToken& cancel);
   // [rows, V] Real.
-  Numbers logits(const BatchCommand& command, const std::vector<std::int32_t>& rows, const CancelToken& cancel);
+  Numbers logits(const BatchCommand& command, const std::vector<std::int32_t>& rows,
+                 const CancelToken& cancel);
 
   std::vector<Numbers> read_adapter(std::int32_t slot, AdapterPart part);
   void write_adapter(std::int32_t slot, AdapterPart part, const std::vector<NamedNumbers>& tensors);

@@ -15,29 +15,41 @@ namespace {
 
 std::string words(const std::vector<std::int64_t>& shape) {
   std::string out = "[";
-  for (const std::int64_t extent : shape) out += (out.size() > 1 ? ", " : "") + std::to_string(extent);
+  for (const std::int64_t extent : shape) {
+    out += (out.size() > 1 ? ", " : "") + std::to_string(extent);
+  }
   return out + "]";
 }
 
 std::size_t element_size(const TensorSource& source) {
-  if (source.dtype == "F64") return 8;
-  if (source.dtype == "F32") return 4;
-  if (source.dtype == "BF16" || source.dtype == "F16") return 2;
-  throw bad_file(source.file, text("tensor ", source.name, " has dtype ", source.dtype, "; expected F64, F32, BF16 or F16"));
+  if (source.dtype == "F64") {
+    return 8;
+  }
+  if (source.dtype == "F32") {
+    return 4;
+  }
+  if (source.dtype == "BF16" || source.dtype == "F16") {
+    return 2;
+  }
+  throw bad_file(source.file, text("tensor ", source.name, " has dtype ", source.dtype,
+                                   "; expected F64, F32, BF16 or F16"));
 }
 
 std::uint64_t elements(const TensorSource& source) {
   std::uint64_t count = 1;
   for (const std::int64_t extent : source.shape) {
     if (extent <= 0 || __builtin_mul_overflow(count, static_cast<std::uint64_t>(extent), &count)) {
-      throw bad_file(source.file, text("tensor ", source.name, " has the impossible shape ", words(source.shape)));
+      throw bad_file(source.file,
+                     text("tensor ", source.name, " has the impossible shape ", words(source.shape)));
     }
   }
   return count;
 }
 
 template <class From>
-double value_of(From x) { return double(x); }
+double value_of(From x) {
+  return double(x);
+}
 double value_of(bf16 x) { return double(to_f32(x)); }
 double value_of(f16 x) { return double(to_f32(x)); }
 
@@ -57,9 +69,15 @@ void convert(const unsigned char* from, std::size_t count, To* to) {
 
 template <class To>
 void convert(const TensorSource& source, const unsigned char* from, std::size_t count, To* to) {
-  if (source.dtype == "F64") return convert<double>(from, count, to);
-  if (source.dtype == "F32") return convert<float>(from, count, to);
-  if (source.dtype == "BF16") return convert<bf16>(from, count, to);
+  if (source.dtype == "F64") {
+    return convert<double>(from, count, to);
+  }
+  if (source.dtype == "F32") {
+    return convert<float>(from, count, to);
+  }
+  if (source.dtype == "BF16") {
+    return convert<bf16>(from, count, to);
+  }
   convert<f16>(from, count, to);
 }
 
@@ -72,7 +90,9 @@ bool same_type(const TensorSource& source, lora_dtype dtype) {
 
 MappedFile::MappedFile(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) throw bad_file(path, text("cannot be opened: ", std::strerror(errno)));
+  if (fd < 0) {
+    throw bad_file(path, text("cannot be opened: ", std::strerror(errno)));
+  }
   struct stat info;
   if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
     close(fd);
@@ -83,7 +103,9 @@ MappedFile::MappedFile(const std::string& path) {
     void* at = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0);
     const int error = errno;
     close(fd);
-    if (at == MAP_FAILED) throw bad_file(path, text("cannot be mapped: ", std::strerror(error)));
+    if (at == MAP_FAILED) {
+      throw bad_file(path, text("cannot be mapped: ", std::strerror(error)));
+    }
     data_ = static_cast<const unsigned char*>(at);
   } else {
     close(fd);
@@ -91,18 +113,23 @@ MappedFile::MappedFile(const std::string& path) {
 }
 
 MappedFile::~MappedFile() {
-  if (data_) munmap(const_cast<unsigned char*>(data_), size_);
+  if (data_) {
+    munmap(const_cast<unsigned char*>(data_), size_);
+  }
 }
 
 ShardReader::ShardReader(const std::vector<TensorSource>& sources) {
   for (const TensorSource& source : sources) {
     std::unique_ptr<MappedFile>& file = files_[source.file];
-    if (!file) file = std::make_unique<MappedFile>(source.file);
+    if (!file) {
+      file = std::make_unique<MappedFile>(source.file);
+    }
     const std::uint64_t bytes = elements(source) * element_size(source);
     if (source.begin > source.end || source.end > file->size() || source.end - source.begin != bytes) {
-      throw bad_file(source.file, text("tensor ", source.name, " of shape ", words(source.shape), " needs ", bytes,
-                                       " bytes but lies at ", source.begin, " to ", source.end, " of a file of ",
-                                       file->size(), "; the file is damaged or cut short, fetch it again"));
+      throw bad_file(source.file,
+                     text("tensor ", source.name, " of shape ", words(source.shape), " needs ", bytes,
+                          " bytes but lies at ", source.begin, " to ", source.end, " of a file of ",
+                          file->size(), "; the file is damaged or cut short, fetch it again"));
     }
     if (!sources_.emplace(source.name, source).second) {
       throw bad_file(source.file, text("tensor ", source.name, " is given twice"));
@@ -121,17 +148,23 @@ const TensorSource& ShardReader::find(const std::string& name) const {
 
 void ShardReader::check(const std::string& name, const std::vector<std::int64_t>& shape) const {
   const TensorSource& source = find(name);
-  if (source.shape == shape) return;
-  throw bad_file(source.file, text("tensor ", name, " is ", words(source.shape), " but the model's config asks for ",
-                                   words(shape)));
+  if (source.shape == shape) {
+    return;
+  }
+  throw bad_file(source.file, text("tensor ", name, " is ", words(source.shape),
+                                   " but the model's config asks for ", words(shape)));
 }
 
-void ShardReader::read(const std::string& name, std::int64_t from, std::int64_t count, lora_dtype dtype, void* to) {
+void ShardReader::read(const std::string& name, std::int64_t from, std::int64_t count, lora_dtype dtype,
+                       void* to) {
   const TensorSource& source = find(name);
   const std::size_t size = element_size(source);
   const std::uint64_t row = elements(source) / static_cast<std::uint64_t>(source.shape[0]);
-  const std::uint64_t start = static_cast<std::uint64_t>(from) * row * size, bytes = static_cast<std::uint64_t>(count) * row * size;
-  if (start + bytes > source.end - source.begin) throw internal_error(text("tensor ", name, ": rows past its end"));
+  const std::uint64_t start = static_cast<std::uint64_t>(from) * row * size,
+                      bytes = static_cast<std::uint64_t>(count) * row * size;
+  if (start + bytes > source.end - source.begin) {
+    throw internal_error(text("tensor ", name, ": rows past its end"));
+  }
   const unsigned char* at = files_.at(source.file)->data() + source.begin + start;
   const std::size_t n = static_cast<std::size_t>(count) * static_cast<std::size_t>(row);
   if (same_type(source, dtype)) {

@@ -1,5 +1,5 @@
-// Reads byte ranges of safetensors shards through memory maps, with bounds checked again, and converts them to the
-// store's type.
+// Reads byte ranges of safetensors shards through memory maps, with bounds checked again, and converts them
+// to the store's type.
 #ifndef LORA_ENGINE_TENSOR_IO_H
 #define LORA_ENGINE_TENSOR_IO_H
 
@@ -34,7 +34,8 @@ class ShardReader : public TensorReader {
   // Maps every file named by the sources and checks every range.
   explicit ShardReader(const std::vector<TensorSource>& sources);
   void check(const std::string& name, const std::vector<std::int64_t>& shape) const override;
-  void read(const std::string& name, std::int64_t from, std::int64_t count, lora_dtype dtype, void* to) override;
+  void read(const std::string& name, std::int64_t from, std::int64_t count, lora_dtype dtype,
+            void* to) override;
 
  private:
   const TensorSource& find(const std::string& name) const;

@@ -7,11 +7,15 @@
 namespace lora {
 
 void Session::require_training(const char* call) const {
-  if (!limits_.training) throw invalid_argument(call, "a session opened with training: true", "one opened without");
+  if (!limits_.training) {
+    throw invalid_argument(call, "a session opened with training: true", "one opened without");
+  }
 }
 
 std::int32_t Session::add_adapter(const AdapterConfig& config) {
-  if (limits_.slots == 0) throw invalid_argument("slots", "a session opened with slots for adapters", "0 slots");
+  if (limits_.slots == 0) {
+    throw invalid_argument("slots", "a session opened with slots for adapters", "0 slots");
+  }
   return adapters_->add(*stream_, config);
 }
 
@@ -19,7 +23,9 @@ void Session::remove_adapter(std::int32_t slot) { adapters_->remove(*stream_, sl
 
 std::vector<SlotLoss> Session::accumulate(const BatchCommand& command, const CancelToken& cancel) {
   require_training("accumulate");
-  if (dirty_) throw dirty_window();
+  if (dirty_) {
+    throw dirty_window();
+  }
   check_batch(command, context());
   scratch_.rewind(0);
   std::vector<std::int32_t> picked;
@@ -41,15 +47,21 @@ std::vector<SlotLoss> Session::accumulate(const BatchCommand& command, const Can
 
   std::vector<std::int32_t> present = view.slots;
   std::sort(present.begin(), present.end());
-  if (std::find(view.route.slot.begin(), view.route.slot.end(), -1) != view.route.slot.end()) present.push_back(-1);
+  if (std::find(view.route.slot.begin(), view.route.slot.end(), -1) != view.route.slot.end()) {
+    present.push_back(-1);
+  }
   std::vector<SlotLoss> out;
   for (const std::int32_t slot : present) {
     const std::size_t i = slot < 0 ? slots : static_cast<std::size_t>(slot);
-    if (!std::isfinite(loss[i])) throw not_finite("loss", slot);
+    if (!std::isfinite(loss[i])) {
+      throw not_finite("loss", slot);
+    }
     out.push_back({slot, loss[i], weight[i], scored[i]});
   }
   for (const SlotLoss& l : out) {
-    if (l.slot < 0) continue;
+    if (l.slot < 0) {
+      continue;
+    }
     Adapters::Slot& s = adapters_->at(l.slot);
     s.window_weight += l.weight_sum;
     s.pending_ticks += 1;
@@ -58,10 +70,15 @@ std::vector<SlotLoss> Session::accumulate(const BatchCommand& command, const Can
   return out;
 }
 
-std::vector<UpdateReport> Session::apply_gradients(const std::vector<UpdateRule>& rules, const CancelToken& cancel) {
+std::vector<UpdateReport> Session::apply_gradients(const std::vector<UpdateRule>& rules,
+                                                   const CancelToken& cancel) {
   require_training("applyGradients");
-  if (dirty_) throw dirty_window();
-  if (rules.empty()) throw invalid_argument("rules", "at least one", "none");
+  if (dirty_) {
+    throw dirty_window();
+  }
+  if (rules.empty()) {
+    throw invalid_argument("rules", "at least one", "none");
+  }
   const auto count = static_cast<std::int64_t>(rules.size());
   std::vector<std::int32_t> slots;
   std::vector<lora_adamw_rule> native;
@@ -76,10 +93,13 @@ std::vector<UpdateReport> Session::apply_gradients(const std::vector<UpdateRule>
                              text("adapter ", rule.slot, ", which has none; accumulate a batch of it first"));
     }
     for (const auto& [name, value, least, below] :
-         {std::tuple("lr", rule.lr, 0.0, HUGE_VAL), std::tuple("beta1", rule.beta1, 0.0, 1.0), std::tuple("beta2", rule.beta2, 0.0, 1.0),
-          std::tuple("eps", rule.eps, 0.0, HUGE_VAL), std::tuple("weightDecay", rule.weight_decay, 0.0, HUGE_VAL),
+         {std::tuple("lr", rule.lr, 0.0, HUGE_VAL), std::tuple("beta1", rule.beta1, 0.0, 1.0),
+          std::tuple("beta2", rule.beta2, 0.0, 1.0), std::tuple("eps", rule.eps, 0.0, HUGE_VAL),
+          std::tuple("weightDecay", rule.weight_decay, 0.0, HUGE_VAL),
           std::tuple("clip", rule.clip, 0.0, HUGE_VAL)}) {
-      if (value >= least && value < below) continue;
+      if (value >= least && value < below) {
+        continue;
+      }
       throw invalid_argument(name, below == 1.0 ? "a number in [0, 1)" : "a finite number of 0 or more",
                              text(value, " for adapter ", rule.slot));
     }
@@ -124,14 +144,20 @@ std::vector<UpdateReport> Session::apply_gradients(const std::vector<UpdateRule>
   stream_->wait();
 
   for (std::size_t i = 0; i < slots.size(); ++i) {
-    if (std::isfinite(squares[i])) continue;
-    for (const std::int32_t slot : slots) adapters_->clear_gradients(*stream_, slot);
+    if (std::isfinite(squares[i])) {
+      continue;
+    }
+    for (const std::int32_t slot : slots) {
+      adapters_->clear_gradients(*stream_, slot);
+    }
     stream_->wait();
     throw not_finite("gradient", slots[i]);
   }
   std::vector<UpdateReport> out;
   for (std::size_t i = 0; i < slots.size(); ++i) {
-    if (report[3 * i + 2] != 1) throw internal_error(text("adamw did not apply the update of adapter ", slots[i]));
+    if (report[3 * i + 2] != 1) {
+      throw internal_error(text("adamw did not apply the update of adapter ", slots[i]));
+    }
     Adapters::Slot& s = adapters_->at(slots[i]);
     s.state.step += 1;
     s.state.tick += s.pending_ticks;
@@ -144,7 +170,9 @@ std::vector<UpdateReport> Session::apply_gradients(const std::vector<UpdateRule>
 
 void Session::drop_gradients() {
   require_training("dropGradients");
-  for (std::int32_t slot = 0; slot < adapters_->slots(); ++slot) adapters_->clear_gradients(*stream_, slot);
+  for (std::int32_t slot = 0; slot < adapters_->slots(); ++slot) {
+    adapters_->clear_gradients(*stream_, slot);
+  }
   stream_->wait();
   dirty_ = false;
 }
@@ -157,7 +185,9 @@ AdapterState Session::adapter_state(std::int32_t slot) const {
 }
 
 void Session::set_adapter_state(std::int32_t slot, const AdapterState& state) {
-  if (state.step < 0) throw invalid_argument("step", "0 or more", text(state.step));
+  if (state.step < 0) {
+    throw invalid_argument("step", "0 or more", text(state.step));
+  }
   Adapters::Slot& s = adapters_->at(slot);
   s.state = state;
   s.pending_ticks = 0;
@@ -172,20 +202,24 @@ std::vector<TensorInfo> adapter_tensors(const ModelSpec& spec, const std::vector
   Limits limits;
   limits.rank = 16;
   const Adapters sites(Arena{}, spec, Types{}, limits, targets);
-  const std::vector<Slab> slabs = part == AdapterPart::kWeights     ? std::vector<Slab>{Slab::kWeights}
-                                  : part == AdapterPart::kGradients ? std::vector<Slab>{Slab::kGradients}
-                                                                    : std::vector<Slab>{Slab::kFirstMoment, Slab::kSecondMoment};
+  const std::vector<Slab> slabs = part == AdapterPart::kWeights ? std::vector<Slab>{Slab::kWeights}
+                                  : part == AdapterPart::kGradients
+                                      ? std::vector<Slab>{Slab::kGradients}
+                                      : std::vector<Slab>{Slab::kFirstMoment, Slab::kSecondMoment};
   std::vector<TensorInfo> out;
   for (const Slab slab : slabs) {
     const char* suffix = slab == Slab::kFirstMoment ? ".m" : slab == Slab::kSecondMoment ? ".v" : "";
     for (std::size_t i = 0; i < sites.sites().size(); ++i) {
       const Site& site = sites.sites()[i];
       for (const AdapterModule& module : config.modules) {
-        if (module.layer != site.layer || module.projection != site.projection) continue;
+        if (module.layer != site.layer || module.projection != site.projection) {
+          continue;
+        }
         for (const bool b : {false, true}) {
           TensorInfo info;
           info.name = tensor_name(site.layer, site.projection, b) + suffix;
-          info.shape = b ? std::vector<std::int64_t>{site.n, module.rank} : std::vector<std::int64_t>{module.rank, site.k};
+          info.shape = b ? std::vector<std::int64_t>{site.n, module.rank}
+                         : std::vector<std::int64_t>{module.rank, site.k};
           info.site = static_cast<int>(i);
           info.b = b;
           info.slab = slab;
@@ -198,36 +232,54 @@ std::vector<TensorInfo> adapter_tensors(const ModelSpec& spec, const std::vector
 }
 
 std::vector<Numbers> Session::read_adapter(std::int32_t slot, AdapterPart part) {
-  if (part == AdapterPart::kWeights) return adapters_->read_all(*stream_, slot, Slab::kWeights);
-  if (part == AdapterPart::kGradients) return adapters_->read_all(*stream_, slot, Slab::kGradients);
+  if (part == AdapterPart::kWeights) {
+    return adapters_->read_all(*stream_, slot, Slab::kWeights);
+  }
+  if (part == AdapterPart::kGradients) {
+    return adapters_->read_all(*stream_, slot, Slab::kGradients);
+  }
   std::vector<Numbers> out = adapters_->read_all(*stream_, slot, Slab::kFirstMoment);
-  for (Numbers& v : adapters_->read_all(*stream_, slot, Slab::kSecondMoment)) out.push_back(std::move(v));
+  for (Numbers& v : adapters_->read_all(*stream_, slot, Slab::kSecondMoment)) {
+    out.push_back(std::move(v));
+  }
   return out;
 }
 
 void Session::write_adapter(std::int32_t slot, AdapterPart part, const std::vector<NamedNumbers>& tensors) {
   std::vector<Projection> all;
-  for (const Site& site : adapters_->sites()) all.push_back(site.projection);
+  for (const Site& site : adapters_->sites()) {
+    all.push_back(site.projection);
+  }
   const std::vector<TensorInfo> known = adapter_tensors(spec_, all, adapters_->at(slot).config, part);
   std::vector<std::vector<Adapters::Piece>> pieces(4);
   for (const NamedNumbers& tensor : tensors) {
-    const auto info = std::find_if(known.begin(), known.end(), [&](const TensorInfo& i) { return i.name == tensor.name; });
+    const auto info =
+        std::find_if(known.begin(), known.end(), [&](const TensorInfo& i) { return i.name == tensor.name; });
     if (info == known.end()) {
-      throw invalid_argument("tensors", text("names of adapter ", slot, "'s tensors, such as ", known.empty() ? "none" : known[0].name),
-                             tensor.name);
+      throw invalid_argument(
+          "tensors",
+          text("names of adapter ", slot, "'s tensors, such as ", known.empty() ? "none" : known[0].name),
+          tensor.name);
     }
     const auto expected = static_cast<std::size_t>(info->shape[0] * info->shape[1]);
     if (count_of(tensor.data) != expected) {
-      throw invalid_argument("tensors", text(expected, " numbers for ", tensor.name), text(count_of(tensor.data)));
+      throw invalid_argument("tensors", text(expected, " numbers for ", tensor.name),
+                             text(count_of(tensor.data)));
     }
-    const bool finite = std::visit([](const auto& v) {
-      return std::all_of(v.begin(), v.end(), [](auto x) { return std::isfinite(x); });
-    }, tensor.data);
-    if (!finite) throw invalid_argument("tensors", text("finite numbers in ", tensor.name), "NaN or infinity");
+    const bool finite = std::visit(
+        [](const auto& v) {
+          return std::all_of(v.begin(), v.end(), [](auto x) { return std::isfinite(x); });
+        },
+        tensor.data);
+    if (!finite) {
+      throw invalid_argument("tensors", text("finite numbers in ", tensor.name), "NaN or infinity");
+    }
     pieces[static_cast<std::size_t>(info->slab)].push_back({info->site, info->b, &tensor.data});
   }
   for (std::size_t slab = 0; slab < pieces.size(); ++slab) {
-    if (!pieces[slab].empty()) adapters_->write(*stream_, slot, static_cast<Slab>(slab), pieces[slab]);
+    if (!pieces[slab].empty()) {
+      adapters_->write(*stream_, slot, static_cast<Slab>(slab), pieces[slab]);
+    }
   }
 }
 

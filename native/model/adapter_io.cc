@@ -1,5 +1,5 @@
-// Adapters to and from host memory: first values, reading and writing modules cut to their own rank. Padding past
-// the rank is written as zero and never read.
+// Adapters to and from host memory: first values, reading and writing modules cut to their own rank. Padding
+// past the rank is written as zero and never read.
 #include <cmath>
 #include <cstring>
 
@@ -31,11 +31,15 @@ void send(Stream& stream, const Tensor& row, const std::vector<Real>& host) {
 template <class Each>
 void walk(const Site& site, std::int64_t padded, std::int64_t rank, bool b, const Each& each) {
   if (!b) {
-    for (std::int64_t i = 0; i < rank * site.k; ++i) each(site.a_at + i, i);
+    for (std::int64_t i = 0; i < rank * site.k; ++i) {
+      each(site.a_at + i, i);
+    }
     return;
   }
   for (std::int64_t row = 0; row < site.n; ++row) {
-    for (std::int64_t r = 0; r < rank; ++r) each(site.b_at + row * padded + r, row * rank + r);
+    for (std::int64_t r = 0; r < rank; ++r) {
+      each(site.b_at + row * padded + r, row * rank + r);
+    }
   }
 }
 
@@ -85,21 +89,29 @@ template void Adapters::initialise<float>(Stream&, std::int32_t);
 template void Adapters::initialise<double>(Stream&, std::int32_t);
 
 void Adapters::refresh_work(Stream& stream, std::int32_t slot) {
-  if (types_.store != LORA_BF16) return;  // the working copy is the master itself
+  if (types_.store != LORA_BF16) {
+    return;  // the working copy is the master itself
+  }
   const std::vector<float> host = fetch<float>(stream, master.rows(slot, 1));
   std::vector<bf16> low(host.size());
-  for (std::size_t i = 0; i < host.size(); ++i) low[i] = to_bf16(host[i]);
+  for (std::size_t i = 0; i < host.size(); ++i) {
+    low[i] = to_bf16(host[i]);
+  }
   send(stream, work.rows(slot, 1), low);
 }
 
 std::vector<Numbers> Adapters::read_all(Stream& stream, std::int32_t slot, Slab which) {
   const Slot& s = at(slot);
-  if (!slab(which)) throw invalid_argument("what", "\"weights\": this session does not train", "optimizer or gradients");
+  if (!slab(which)) {
+    throw invalid_argument("what", "\"weights\": this session does not train", "optimizer or gradients");
+  }
   const Tensor row = slab(which).rows(slot, 1);
   std::vector<Numbers> out;
   const auto each = [&](const auto& host) {
     for (std::size_t i = 0; i < sites_.size(); ++i) {
-      if (!s.rank[i]) continue;
+      if (!s.rank[i]) {
+        continue;
+      }
       out.push_back(cut(host, sites_[i], rank_, s.rank[i], false));
       out.push_back(cut(host, sites_[i], rank_, s.rank[i], true));
     }
@@ -110,23 +122,29 @@ std::vector<Numbers> Adapters::read_all(Stream& stream, std::int32_t slot, Slab 
 
 void Adapters::write(Stream& stream, std::int32_t slot, Slab which, const std::vector<Piece>& pieces) {
   const Slot& s = at(slot);
-  if (!slab(which)) throw invalid_argument("what", "\"weights\": this session does not train", "optimizer");
+  if (!slab(which)) {
+    throw invalid_argument("what", "\"weights\": this session does not train", "optimizer");
+  }
   const Tensor row = slab(which).rows(slot, 1);
   const auto each = [&](auto host) {
     for (const Piece& piece : pieces) {
       const Site& site = sites_[static_cast<std::size_t>(piece.site)];
       const std::int64_t rank = s.rank[static_cast<std::size_t>(piece.site)];
-      std::visit([&](const auto& data) {
-        walk(site, rank_, rank, piece.b, [&](std::int64_t to, std::int64_t from) {
-          using Real = typename decltype(host)::value_type;
-          host[static_cast<std::size_t>(to)] = Real(data[static_cast<std::size_t>(from)]);
-        });
-      }, *piece.data);
+      std::visit(
+          [&](const auto& data) {
+            walk(site, rank_, rank, piece.b, [&](std::int64_t to, std::int64_t from) {
+              using Real = typename decltype(host)::value_type;
+              host[static_cast<std::size_t>(to)] = Real(data[static_cast<std::size_t>(from)]);
+            });
+          },
+          *piece.data);
     }
     send(stream, row, host);
   };
   types_.real == LORA_F64 ? each(fetch<double>(stream, row)) : each(fetch<float>(stream, row));
-  if (which == Slab::kWeights) refresh_work(stream, slot);
+  if (which == Slab::kWeights) {
+    refresh_work(stream, slot);
+  }
 }
 
 }  // namespace lora

@@ -10,9 +10,10 @@ namespace {
 constexpr std::int64_t kSlabStep = 64;  // elements: every slot's slab starts on a cache line in any type
 
 std::int32_t stage_of(std::int32_t layer, Projection p) {
-  const int in_layer = p == Projection::kDown ? 3
+  const int in_layer = p == Projection::kDown                                                       ? 3
                        : p == Projection::kGate || p == Projection::kUp || p == Projection::kGateUp ? 2
-                       : p == Projection::kO ? 1 : 0;
+                       : p == Projection::kO                                                        ? 1
+                                                                                                    : 0;
   return layer * Adapters::kStagesPerLayer + in_layer;
 }
 
@@ -24,7 +25,9 @@ void Adapters::layout(Arena& arena, const ModelSpec& spec, Types types, const Li
   training_ = limits.training;
   rank_ = limits.rank;
   stages_ = static_cast<std::int32_t>(spec.layers) * kStagesPerLayer;
-  const auto wanted = [&](Projection p) { return std::find(targets.begin(), targets.end(), p) != targets.end(); };
+  const auto wanted = [&](Projection p) {
+    return std::find(targets.begin(), targets.end(), p) != targets.end();
+  };
   std::int64_t at = 0;
   const auto add = [&](std::int32_t layer, Projection p, std::uint32_t number, std::int32_t stage) {
     Site site;
@@ -51,10 +54,14 @@ void Adapters::layout(Arena& arena, const ModelSpec& spec, Types types, const Li
     add(-1, Projection::kHead, static_cast<std::uint32_t>(spec.layers * kLayerProjections), stages_);
   }
   length_ = (at + kSlabStep - 1) / kSlabStep * kSlabStep;
-  if (limits.slots == 0) return;
+  if (limits.slots == 0) {
+    return;
+  }
 
   master = arena.take("adapters: weights", types.real, {limits.slots, length_});
-  work = types.store == types.real ? master : arena.take("adapters: weights in store type", types.store, {limits.slots, length_});
+  work = types.store == types.real
+             ? master
+             : arena.take("adapters: weights in store type", types.store, {limits.slots, length_});
   if (limits.training) {
     grad = arena.take("adapters: gradients", types.real, {limits.slots, length_});
     first_moment = arena.take("adapters: optimizer state", types.real, {limits.slots, length_});
@@ -82,7 +89,8 @@ Adapters::Adapters(Arena arena, const ModelSpec& spec, Types types, const Limits
 
 const Adapters::Slot& Adapters::at(std::int32_t slot) const {
   if (slot < 0 || slot >= slots() || !slots_[static_cast<std::size_t>(slot)].used) {
-    throw invalid_argument("slot", "the number of an adapter that addAdapter returned and removeAdapter did not take",
+    throw invalid_argument("slot",
+                           "the number of an adapter that addAdapter returned and removeAdapter did not take",
                            text(slot));
   }
   return slots_[static_cast<std::size_t>(slot)];
@@ -92,16 +100,21 @@ Adapters::Slot& Adapters::at(std::int32_t slot) { return const_cast<Slot&>(std::
 
 int Adapters::find(std::int32_t layer, Projection projection) const {
   for (std::size_t i = 0; i < sites_.size(); ++i) {
-    if (sites_[i].layer == layer && sites_[i].projection == projection) return static_cast<int>(i);
+    if (sites_[i].layer == layer && sites_[i].projection == projection) {
+      return static_cast<int>(i);
+    }
   }
   return -1;
 }
 
 std::int32_t Adapters::add(Stream& stream, const AdapterConfig& config) {
   std::size_t free = 0;
-  while (free < slots_.size() && slots_[free].used) ++free;
+  while (free < slots_.size() && slots_[free].used) {
+    ++free;
+  }
   if (free == slots_.size()) {
-    throw invalid_argument("slots", "a free adapter slot", text("all ", slots_.size(), " of the session in use; open it with more"));
+    throw invalid_argument("slots", "a free adapter slot",
+                           text("all ", slots_.size(), " of the session in use; open it with more"));
   }
   if (!(config.dropout >= 0 && config.dropout < 1)) {
     throw invalid_argument("dropout", "a probability in [0, 1)", text(config.dropout));
@@ -114,12 +127,18 @@ std::int32_t Adapters::add(Stream& stream, const AdapterConfig& config) {
   std::vector<double> scale(sites_.size(), 0);
   for (const AdapterModule& module : config.modules) {
     const int site = find(module.layer, module.projection);
-    const std::string where = module.layer < 0 ? "the head" : text("layer ", module.layer, "'s ", name_of(module.projection));
-    if (site < 0) throw invalid_argument("modules", "projections among the session's targets", where);
-    if (module.rank < 1 || module.rank > rank_) {
-      throw invalid_argument("modules", text("ranks from 1 to the session's ", rank_), text(module.rank, " for ", where));
+    const std::string where =
+        module.layer < 0 ? "the head" : text("layer ", module.layer, "'s ", name_of(module.projection));
+    if (site < 0) {
+      throw invalid_argument("modules", "projections among the session's targets", where);
     }
-    if (slot.rank[static_cast<std::size_t>(site)]) throw invalid_argument("modules", "each projection once", text(where, " twice"));
+    if (module.rank < 1 || module.rank > rank_) {
+      throw invalid_argument("modules", text("ranks from 1 to the session's ", rank_),
+                             text(module.rank, " for ", where));
+    }
+    if (slot.rank[static_cast<std::size_t>(site)]) {
+      throw invalid_argument("modules", "each projection once", text(where, " twice"));
+    }
     slot.rank[static_cast<std::size_t>(site)] = module.rank;
     scale[static_cast<std::size_t>(site)] = module.scale;
   }
@@ -160,22 +179,29 @@ std::int32_t Adapters::lowest_stage(const std::vector<std::int32_t>& slots) cons
   std::int32_t lowest = stages_ + 1;
   for (std::size_t site = 0; site < sites_.size(); ++site) {
     for (const std::int32_t slot : slots) {
-      if (slots_[static_cast<std::size_t>(slot)].rank[site]) lowest = std::min(lowest, sites_[site].stage);
+      if (slots_[static_cast<std::size_t>(slot)].rank[site]) {
+        lowest = std::min(lowest, sites_[site].stage);
+      }
     }
   }
   return lowest;
 }
 
-lora_pair Adapters::pair(int index, const std::vector<std::int32_t>& slots, const lora_streams& streams, bool training) const {
+lora_pair Adapters::pair(int index, const std::vector<std::int32_t>& slots, const lora_streams& streams,
+                         bool training) const {
   lora_pair out{};
-  if (index < 0) return out;
+  if (index < 0) {
+    return out;
+  }
   const auto i = static_cast<std::size_t>(index);
   bool any = false, drops = false;
   for (const std::int32_t slot : slots) {
     any = any || slots_[static_cast<std::size_t>(slot)].rank[i] > 0;
     drops = drops || drop_[i * slots_.size() + static_cast<std::size_t>(slot)] > 0;
   }
-  if (!any) return out;
+  if (!any) {
+    return out;
+  }
   const Site& site = sites_[i];
   const std::size_t store = size_of(types_.store), real = size_of(types_.real);
   out.a = static_cast<char*>(work.data) + static_cast<std::size_t>(site.a_at) * store;
@@ -198,7 +224,9 @@ void Adapters::clear_gradients(Stream& stream, std::int32_t slot) {
   Slot& s = slots_[static_cast<std::size_t>(slot)];
   s.window_weight = 0;
   s.pending_ticks = 0;
-  if (!grad) return;
+  if (!grad) {
+    return;
+  }
   const Tensor row = grad.rows(slot, 1);
   stream.fill(row.data, 0, row.bytes());
 }

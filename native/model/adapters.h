@@ -1,5 +1,5 @@
-// Adapters as slabs: all parameters of one adapter, over all layers and projections, lie in one contiguous span of P
-// elements, so that optimizer, clipping, save and load work on spans. Slab tensors are [slots, P].
+// Adapters as slabs: all parameters of one adapter, over all layers and projections, lie in one contiguous
+// span of P elements, so that optimizer, clipping, save and load work on spans. Slab tensors are [slots, P].
 #ifndef LORA_MODEL_ADAPTERS_H
 #define LORA_MODEL_ADAPTERS_H
 
@@ -19,13 +19,14 @@ inline std::size_t count_of(const Numbers& numbers) {
   return std::visit([](const auto& v) { return v.size(); }, numbers);
 }
 
-// One projection that adapters of this session may attach to, and where its A [R, K] and B [N, R] lie in a slab.
+// One projection that adapters of this session may attach to, and where its A [R, K] and B [N, R] lie in a
+// slab.
 struct Site {
   std::int32_t layer = 0;  // -1: the head
   Projection projection = Projection::kQ;
   std::int64_t n = 0, k = 0, a_at = 0, b_at = 0;
   std::uint32_t number = 0;  // layer * 9 + projection; the head comes last. Part of the random counters.
-  std::int32_t stage = 0;    // order in the forward pass: layer * 4 + (attention in, o, feed-forward in, down)
+  std::int32_t stage = 0;  // order in the forward pass: layer * 4 + (attention in, o, feed-forward in, down)
 };
 
 struct AdapterModule {
@@ -66,7 +67,8 @@ class Adapters {
   // Counts into a dry arena what the constructor takes from a real one.
   static void measure(Arena& dry, const ModelSpec& spec, Types types, const Limits& limits,
                       const std::vector<Projection>& targets);
-  Adapters(Arena arena, const ModelSpec& spec, Types types, const Limits& limits, const std::vector<Projection>& targets);
+  Adapters(Arena arena, const ModelSpec& spec, Types types, const Limits& limits,
+           const std::vector<Projection>& targets);
 
   const std::vector<Site>& sites() const { return sites_; }
   std::int64_t slots() const { return static_cast<std::int64_t>(slots_.size()); }
@@ -83,7 +85,8 @@ class Adapters {
   // Stages that the given slots train, lowest first; stage count of the model when none do.
   std::int32_t lowest_stage(const std::vector<std::int32_t>& slots) const;
   // The pair of a site for a batch of these slots; a == nullptr when none of them has it.
-  lora_pair pair(int site, const std::vector<std::int32_t>& slots, const lora_streams& streams, bool training) const;
+  lora_pair pair(int site, const std::vector<std::int32_t>& slots, const lora_streams& streams,
+                 bool training) const;
 
   // All [slots, P].
   Tensor master, work, grad, first_moment, second_moment;

@@ -20,11 +20,13 @@ void gather(Ops& ops, Tensor from, Tensor index, Tensor to) {
 Decoder::Decoder(const ModelSpec& spec, const Weights& weights, const Adapters& adapters)
     : spec_(spec), weights_(weights), adapters_(adapters), head_site_(adapters.find(-1, Projection::kHead)) {
   for (std::int64_t l = 0; l < spec.layers; ++l) {
-    layers_.emplace_back(spec, weights.layers[static_cast<std::size_t>(l)], adapters, static_cast<std::int32_t>(l));
+    layers_.emplace_back(spec, weights.layers[static_cast<std::size_t>(l)], adapters,
+                         static_cast<std::int32_t>(l));
   }
 }
 
-void Decoder::forward(Ops& ops, const BatchView& b, Pass pass, const Activations& a, const CancelToken& cancel) const {
+void Decoder::forward(Ops& ops, const BatchView& b, Pass pass, const Activations& a,
+                      const CancelToken& cancel) const {
   cancel.check();
   lora_embed_args embed{};
   embed.ids = b.ids;
@@ -53,7 +55,9 @@ void Decoder::forward(Ops& ops, const BatchView& b, Pass pass, const Activations
     delta = a.out;
   }
   cancel.check();
-  if (b.picked) final_norm(ops, b, a, r, delta);
+  if (b.picked) {
+    final_norm(ops, b, a, r, delta);
+  }
 }
 
 void Decoder::final_norm(Ops& ops, const BatchView& b, const Activations& a, Tensor r, Tensor delta) const {
@@ -75,8 +79,12 @@ void Decoder::final_norm(Ops& ops, const BatchView& b, const Activations& a, Ten
 }
 
 void Decoder::loss(Ops& ops, const BatchView& b, Pass pass, const Activations& a) const {
-  for (const Tensor& t : {a.loss_sum, a.weight_sum, a.scored}) ops.stream().fill(t.data, 0, t.bytes());
-  if (!b.picked) return;
+  for (const Tensor& t : {a.loss_sum, a.weight_sum, a.scored}) {
+    ops.stream().fill(t.data, 0, t.bytes());
+  }
+  if (!b.picked) {
+    return;
+  }
   const bool training = pass == Pass::kTrain;
   lora_head_loss_args head{};
   head.x = a.head_h;
@@ -98,7 +106,9 @@ void Decoder::loss(Ops& ops, const BatchView& b, Pass pass, const Activations& a
 void Decoder::backward(Ops& ops, const BatchView& b, const Activations& a, const CancelToken& cancel) const {
   const std::int32_t lowest = adapters_.lowest_stage(b.slots);
   const auto stages = static_cast<std::int32_t>(spec_.layers) * Adapters::kStagesPerLayer;
-  if (!b.picked || lowest >= stages) return;  // at most the head trains, and head_loss has done that
+  if (!b.picked || lowest >= stages) {
+    return;  // at most the head trains, and head_loss has done that
+  }
 
   lora_norm_bwd_args norm{};
   norm.dy = a.head_dx;
@@ -116,15 +126,16 @@ void Decoder::backward(Ops& ops, const BatchView& b, const Activations& a, const
     scatter.scatter = 1;
     ops.rows(scatter);
   }
-  for (std::int32_t l = static_cast<std::int32_t>(spec_.layers) - 1; l >= lowest / Adapters::kStagesPerLayer; --l) {
+  for (std::int32_t l = static_cast<std::int32_t>(spec_.layers) - 1; l >= lowest / Adapters::kStagesPerLayer;
+       --l) {
     cancel.check();
     layers_[static_cast<std::size_t>(l)].backward(ops, b, lowest, a, a.layer(l));
   }
   cancel.check();
 }
 
-void Decoder::logits(Ops& ops, const BatchView& b, const Activations& a, std::int64_t from, std::int64_t count,
-                     const lora_route& route, Tensor out) const {
+void Decoder::logits(Ops& ops, const BatchView& b, const Activations& a, std::int64_t from,
+                     std::int64_t count, const lora_route& route, Tensor out) const {
   lora_linear_args head{};
   head.x = a.head_h.rows(from, count);
   head.y = out;

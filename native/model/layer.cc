@@ -18,7 +18,9 @@ Tensor heads_as_rows(const Tensor& t) { return t.as({t.shape[0] * t.shape[1], t.
 lora_columns_args columns(const Tensor& whole, std::initializer_list<Tensor> parts) {
   lora_columns_args args{};
   args.whole = whole;
-  for (const Tensor& part : parts) args.part[args.count++] = part;
+  for (const Tensor& part : parts) {
+    args.part[args.count++] = part;
+  }
   return args;
 }
 
@@ -57,10 +59,13 @@ void apply_swiglu(Ops& ops, const LayerSaved& s) {
 
 Layer::Layer(const ModelSpec& spec, const LayerWeights& weights, const Adapters& adapters, std::int32_t index)
     : spec_(spec), weights_(weights), adapters_(adapters), index_(index) {
-  for (int i = 0; i < kLayerProjections; ++i) site_[i] = adapters.find(index, static_cast<P>(i));
+  for (int i = 0; i < kLayerProjections; ++i) {
+    site_[i] = adapters.find(index, static_cast<P>(i));
+  }
 }
 
-lora_linear_args Layer::forward_of(P p, const BatchView& b, bool training, Tensor x, Tensor y, const LayerSaved& s) const {
+lora_linear_args Layer::forward_of(P p, const BatchView& b, bool training, Tensor x, Tensor y,
+                                   const LayerSaved& s) const {
   const int i = static_cast<int>(p);
   lora_linear_args args{};
   args.x = x;
@@ -73,8 +78,8 @@ lora_linear_args Layer::forward_of(P p, const BatchView& b, bool training, Tenso
   return args;
 }
 
-lora_linear_bwd_args Layer::backward_of(P p, const BatchView& b, Tensor dy, Tensor x, Tensor dx, lora_write write,
-                                        const LayerSaved& s) const {
+lora_linear_bwd_args Layer::backward_of(P p, const BatchView& b, Tensor dy, Tensor x, Tensor dx,
+                                        lora_write write, const LayerSaved& s) const {
   const int i = static_cast<int>(p);
   lora_linear_bwd_args args{};
   args.dy = dy;
@@ -88,7 +93,8 @@ lora_linear_bwd_args Layer::backward_of(P p, const BatchView& b, Tensor dy, Tens
   return args;
 }
 
-void Layer::attention_forward(Ops& ops, const BatchView& b, bool training, const Activations& a, const LayerSaved& s) const {
+void Layer::attention_forward(Ops& ops, const BatchView& b, bool training, const Activations& a,
+                              const LayerSaved& s) const {
   const Tensor q = spec_.qk_norm ? s.q_raw : s.q, k = spec_.qk_norm ? s.k_raw : s.k;
   if (spec_.fused_qkv) {
     const lora_linear_args qkv[] = {forward_of(P::kQkv, b, training, s.h1, a.qkv, s)};
@@ -168,7 +174,8 @@ void Layer::forward(Ops& ops, const BatchView& b, bool training, Tensor r, Tenso
   ops.linear(down, 1);
 }
 
-void Layer::attention_backward(Ops& ops, const BatchView& b, const Activations& a, const LayerSaved& s) const {
+void Layer::attention_backward(Ops& ops, const BatchView& b, const Activations& a,
+                               const LayerSaved& s) const {
   lora_attention_bwd_args args{};
   args.q = s.q;
   args.k = s.k;
@@ -200,16 +207,21 @@ void Layer::attention_backward(Ops& ops, const BatchView& b, const Activations& 
   }
 }
 
-void Layer::backward(Ops& ops, const BatchView& b, std::int32_t lowest, const Activations& a, const LayerSaved& s) const {
+void Layer::backward(Ops& ops, const BatchView& b, std::int32_t lowest, const Activations& a,
+                     const LayerSaved& s) const {
   // The gradient by a stage's input is wanted when anything before that stage trains.
   const std::int32_t first = index_ * Adapters::kStagesPerLayer;
   const auto wanted = [&](int stage) { return lowest < first + stage; };
 
-  if (a.recompute == Recompute::kCheap) apply_swiglu(ops, s);
+  if (a.recompute == Recompute::kCheap) {
+    apply_swiglu(ops, s);
+  }
   const lora_linear_bwd_args down[] = {
       backward_of(P::kDown, b, a.dres, s.h, wanted(3) ? a.dwide : Tensor(), LORA_OVERWRITE, s)};
   ops.linear_bwd(down, 1);
-  if (!wanted(3)) return;
+  if (!wanted(3)) {
+    return;
+  }
 
   lora_swiglu_bwd_args swiglu{};
   swiglu.gate = s.gate;
@@ -224,20 +236,25 @@ void Layer::backward(Ops& ops, const BatchView& b, std::int32_t lowest, const Ac
   }
   if (spec_.fused_gate_up) {
     ops.join(columns(a.dgate_up, {s.gate, s.up}));
-    const lora_linear_bwd_args gate_up[] = {backward_of(P::kGateUp, b, a.dgate_up, s.h2, dx, LORA_OVERWRITE, s)};
+    const lora_linear_bwd_args gate_up[] = {
+        backward_of(P::kGateUp, b, a.dgate_up, s.h2, dx, LORA_OVERWRITE, s)};
     ops.linear_bwd(gate_up, 1);
   } else {
     const lora_linear_bwd_args gate_up[] = {backward_of(P::kGate, b, s.gate, s.h2, dx, LORA_OVERWRITE, s),
                                             backward_of(P::kUp, b, s.up, s.h2, dx, LORA_ADD, s)};
     ops.linear_bwd(gate_up, 2);
   }
-  if (!wanted(2)) return;
+  if (!wanted(2)) {
+    return;
+  }
   apply_norm_bwd(ops, a.dx, s.sum2, weights_.norm2, s.rstd2, a.dres, a.dres);
 
   const lora_linear_bwd_args o[] = {
       backward_of(P::kO, b, a.dres, flat(s.o), wanted(1) ? flat(a.dout) : Tensor(), LORA_OVERWRITE, s)};
   ops.linear_bwd(o, 1);
-  if (!wanted(1)) return;
+  if (!wanted(1)) {
+    return;
+  }
 
   attention_backward(ops, b, a, s);
   dx = wanted(0) ? a.dx : Tensor();
@@ -254,7 +271,9 @@ void Layer::backward(Ops& ops, const BatchView& b, std::int32_t lowest, const Ac
                                         backward_of(P::kV, b, flat(a.dv), s.h1, dx, LORA_ADD, s)};
     ops.linear_bwd(qkv, 3);
   }
-  if (!wanted(0)) return;
+  if (!wanted(0)) {
+    return;
+  }
   apply_norm_bwd(ops, a.dx, s.sum1, weights_.norm1, s.rstd1, a.dres, a.dres);
 }
 

@@ -19,13 +19,16 @@ class Layer {
                const LayerSaved& s) const;
 
   // a.dres: the gradient of what leaves, in; of what entered, out. Nothing below stage `lowest` is computed.
-  void backward(Ops& ops, const BatchView& b, std::int32_t lowest, const Activations& a, const LayerSaved& s) const;
+  void backward(Ops& ops, const BatchView& b, std::int32_t lowest, const Activations& a,
+                const LayerSaved& s) const;
 
  private:
-  lora_linear_args forward_of(Projection p, const BatchView& b, bool training, Tensor x, Tensor y, const LayerSaved& s) const;
-  lora_linear_bwd_args backward_of(Projection p, const BatchView& b, Tensor dy, Tensor x, Tensor dx, lora_write write,
-                                   const LayerSaved& s) const;
-  void attention_forward(Ops& ops, const BatchView& b, bool training, const Activations& a, const LayerSaved& s) const;
+  lora_linear_args forward_of(Projection p, const BatchView& b, bool training, Tensor x, Tensor y,
+                              const LayerSaved& s) const;
+  lora_linear_bwd_args backward_of(Projection p, const BatchView& b, Tensor dy, Tensor x, Tensor dx,
+                                   lora_write write, const LayerSaved& s) const;
+  void attention_forward(Ops& ops, const BatchView& b, bool training, const Activations& a,
+                         const LayerSaved& s) const;
   void attention_backward(Ops& ops, const BatchView& b, const Activations& a, const LayerSaved& s) const;
 
   const ModelSpec& spec_;

@@ -13,7 +13,9 @@ constexpr double kTwoPi = 6.283185307179586476925286766559;
 
 std::vector<double> plain(double theta, std::int64_t width) {
   std::vector<double> out(static_cast<std::size_t>(width / 2));
-  for (std::size_t i = 0; i < out.size(); ++i) out[i] = 1.0 / std::pow(theta, 2.0 * double(i) / double(width));
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    out[i] = 1.0 / std::pow(theta, 2.0 * double(i) / double(width));
+  }
   return out;
 }
 
@@ -23,22 +25,26 @@ void llama3(const RopeSpec& rope, std::vector<double>& freq) {
   const double longest = original / rope.low_freq_factor, shortest = original / rope.high_freq_factor;
   for (double& f : freq) {
     const double wave = kTwoPi / f;
-    if (wave < shortest) continue;
+    if (wave < shortest) {
+      continue;
+    }
     if (wave > longest) {
       f /= rope.factor;
       continue;
     }
-    const double smooth = (original / wave - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor);
+    const double smooth =
+        (original / wave - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor);
     f = (1 - smooth) * f / rope.factor + smooth * f;
   }
 }
 
-// Dimensions that turn more than beta_fast times over the original context are kept, those that turn less than
-// beta_slow times are stretched, with a linear ramp between.
+// Dimensions that turn more than beta_fast times over the original context are kept, those that turn less
+// than beta_slow times are stretched, with a linear ramp between.
 void yarn(const RopeSpec& rope, std::vector<double>& freq) {
   const double width = double(rope.rotary_width);
   const auto dimension = [&](double turns) {
-    return width * std::log(double(rope.original_max_positions) / (turns * kTwoPi)) / (2 * std::log(rope.theta));
+    return width * std::log(double(rope.original_max_positions) / (turns * kTwoPi)) /
+           (2 * std::log(rope.theta));
   };
   double low = dimension(rope.beta_fast), high = dimension(rope.beta_slow);
   if (rope.truncate) {
@@ -47,7 +53,9 @@ void yarn(const RopeSpec& rope, std::vector<double>& freq) {
   }
   low = std::max(low, 0.0);
   high = std::min(high, width - 1);
-  if (low == high) high += 0.001;
+  if (low == high) {
+    high += 0.001;
+  }
   for (std::size_t i = 0; i < freq.size(); ++i) {
     const double ramp = std::min(1.0, std::max(0.0, (double(i) - low) / (high - low)));
     freq[i] = freq[i] / rope.factor * ramp + freq[i] * (1 - ramp);
@@ -60,15 +68,22 @@ std::vector<double> rope_frequencies(const RopeSpec& rope, std::int64_t length) 
   double theta = rope.theta;
   if (rope.kind == RopeKind::kDynamic && length > rope.original_max_positions) {
     const double width = double(rope.rotary_width);
-    const double stretch = rope.factor * double(length) / double(rope.original_max_positions) - (rope.factor - 1);
+    const double stretch =
+        rope.factor * double(length) / double(rope.original_max_positions) - (rope.factor - 1);
     theta *= std::pow(stretch, width / (width - 2));
   }
   std::vector<double> freq = plain(theta, rope.rotary_width);
   if (rope.kind == RopeKind::kLinear) {
-    for (double& f : freq) f /= rope.factor;
+    for (double& f : freq) {
+      f /= rope.factor;
+    }
   }
-  if (rope.kind == RopeKind::kLlama3) llama3(rope, freq);
-  if (rope.kind == RopeKind::kYarn) yarn(rope, freq);
+  if (rope.kind == RopeKind::kLlama3) {
+    llama3(rope, freq);
+  }
+  if (rope.kind == RopeKind::kYarn) {
+    yarn(rope, freq);
+  }
   return freq;
 }
 

@@ -1,4 +1,5 @@
-// Frequencies of the rotary embedding for every scaling that config.json knows: default, linear, dynamic, llama3, yarn.
+// Frequencies of the rotary embedding for every scaling that config.json knows: default, linear, dynamic,
+// llama3, yarn.
 #ifndef LORA_MODEL_ROPE_H
 #define LORA_MODEL_ROPE_H
 
@@ -9,7 +10,8 @@
 
 namespace lora {
 
-// inv_freq[i] of a sequence of `length` tokens, rotary_width / 2 of them. Only "dynamic" depends on the length.
+// inv_freq[i] of a sequence of `length` tokens, rotary_width / 2 of them. Only "dynamic" depends on the
+// length.
 std::vector<double> rope_frequencies(const RopeSpec& rope, std::int64_t length);
 
 // What distinguishes sequences whose frequencies differ: 0 for all whose length does not matter.

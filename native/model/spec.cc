@@ -5,11 +5,14 @@ namespace lora {
 
 namespace {
 
-constexpr const char* kNames[kProjections] = {"q", "k", "v", "qkv", "o", "gate", "up", "gate_up", "down", "head"};
+constexpr const char* kNames[kProjections] = {"q",    "k",  "v",       "qkv",  "o",
+                                              "gate", "up", "gate_up", "down", "head"};
 
 void positive(const char* field, std::int64_t value) {
   constexpr std::int64_t kMost = std::int64_t(1) << 31;
-  if (value > 0 && value < kMost) return;
+  if (value > 0 && value < kMost) {
+    return;
+  }
   throw invalid_argument(text("spec.", field), "a positive integer below 2^31", text(value));
 }
 
@@ -19,7 +22,9 @@ const char* name_of(Projection projection) { return kNames[static_cast<int>(proj
 
 Projection projection_of(const std::string& name) {
   for (int i = 0; i < kProjections; ++i) {
-    if (name == kNames[i]) return static_cast<Projection>(i);
+    if (name == kNames[i]) {
+      return static_cast<Projection>(i);
+    }
   }
   throw invalid_argument("projection", "one of q, k, v, qkv, o, gate, up, gate_up, down, head", name);
 }
@@ -64,7 +69,9 @@ std::int64_t ModelSpec::rows(Projection projection) const {
 }
 
 std::int64_t ModelSpec::columns(Projection projection) const {
-  if (projection == Projection::kO) return q_width();
+  if (projection == Projection::kO) {
+    return q_width();
+  }
   return projection == Projection::kDown ? feed_forward : width;
 }
 
@@ -84,18 +91,28 @@ void ModelSpec::check() const {
     throw invalid_argument("spec.rope.rotaryWidth", text("an even number up to headWidth (", head_width, ")"),
                            text(rope.rotary_width));
   }
-  if (!(norm_eps > 0)) throw invalid_argument("spec.normEps", "a positive number", text(norm_eps));
-  if (!(rope.theta > 1)) throw invalid_argument("spec.rope.theta", "a number above 1", text(rope.theta));
+  if (!(norm_eps > 0)) {
+    throw invalid_argument("spec.normEps", "a positive number", text(norm_eps));
+  }
+  if (!(rope.theta > 1)) {
+    throw invalid_argument("spec.rope.theta", "a number above 1", text(rope.theta));
+  }
   if (rope.kind != RopeKind::kDefault && !(rope.factor > 0)) {
     throw invalid_argument("spec.rope.factor", "a positive number", text(rope.factor));
   }
-  const bool needs_original = rope.kind == RopeKind::kDynamic || rope.kind == RopeKind::kLlama3 || rope.kind == RopeKind::kYarn;
-  if (needs_original) positive("rope.originalMaxPositions", rope.original_max_positions);
+  const bool needs_original =
+      rope.kind == RopeKind::kDynamic || rope.kind == RopeKind::kLlama3 || rope.kind == RopeKind::kYarn;
+  if (needs_original) {
+    positive("rope.originalMaxPositions", rope.original_max_positions);
+  }
   if (window.size() != static_cast<std::size_t>(layers)) {
-    throw invalid_argument("spec.window", text("one entry a layer (", layers, ")"), text(window.size(), " entries"));
+    throw invalid_argument("spec.window", text("one entry a layer (", layers, ")"),
+                           text(window.size(), " entries"));
   }
   for (const std::int32_t w : window) {
-    if (w < 0) throw invalid_argument("spec.window", "entries of 0 (none) or more", text(w));
+    if (w < 0) {
+      throw invalid_argument("spec.window", "entries of 0 (none) or more", text(w));
+    }
   }
 }
 

@@ -1,4 +1,5 @@
-// ModelSpec: widths, heads, rope and options of a dense decoder, the C++ mirror of lib/tensors.ts. Nothing about files.
+// ModelSpec: widths, heads, rope and options of a dense decoder, the C++ mirror of lib/tensors.ts. Nothing
+// about files.
 #ifndef LORA_MODEL_SPEC_H
 #define LORA_MODEL_SPEC_H
 
@@ -12,7 +13,7 @@
 namespace lora {
 
 enum class Projection { kQ, kK, kV, kQkv, kO, kGate, kUp, kGateUp, kDown, kHead };
-constexpr int kProjections = 10;       // the head included
+constexpr int kProjections = 10;  // the head included
 constexpr int kLayerProjections = 9;
 
 const char* name_of(Projection projection);
@@ -25,13 +26,15 @@ struct RopeSpec {
   RopeKind kind = RopeKind::kDefault;
   double theta = 10000;
   std::int64_t rotary_width = 0, max_positions = 0, original_max_positions = 0;
-  double factor = 1, low_freq_factor = 1, high_freq_factor = 4, beta_fast = 32, beta_slow = 1, attention_factor = 1;
+  double factor = 1, low_freq_factor = 1, high_freq_factor = 4, beta_fast = 32, beta_slow = 1,
+         attention_factor = 1;
   bool truncate = true;
 };
 
 struct ModelSpec {
   std::string family;
-  std::int64_t vocabulary = 0, width = 0, layers = 0, heads = 0, kv_heads = 0, head_width = 0, feed_forward = 0;
+  std::int64_t vocabulary = 0, width = 0, layers = 0, heads = 0, kv_heads = 0, head_width = 0,
+               feed_forward = 0;
   double norm_eps = 1e-5;
   bool tied_head = false, qkv_bias = false, o_bias = false, mlp_bias = false, qk_norm = false;
   bool fused_qkv = false, fused_gate_up = false;
@@ -58,8 +61,8 @@ enum class Recompute {
 
 // What a session is opened for: the sizes that every allocation follows from.
 struct Limits {
-  std::int64_t tokens = 0;      // largest T
-  std::int64_t sequences = 0;   // largest Q
+  std::int64_t tokens = 0;           // largest T
+  std::int64_t sequences = 0;        // largest Q
   std::int64_t slots = 0, rank = 0;  // rank padded to 16
   std::int64_t cache_tokens = 0, cache_sequences = 0;
   bool training = false;

@@ -1,4 +1,5 @@
-// One walk over the model's tensors serves the check, the plan and the loading: `visit` calls back for each of them.
+// One walk over the model's tensors serves the check, the plan and the loading: `visit` calls back for each
+// of them.
 #include "model/weights.h"
 
 #include <algorithm>
@@ -33,12 +34,21 @@ void visit(Weights* into, const ModelSpec& spec, bool training, const Visit& eac
     }
     for (int i = 0; i < kLayerProjections; ++i) {
       const Projection p = static_cast<Projection>(i);
-      if (!spec.has(p)) continue;
+      if (!spec.has(p)) {
+        continue;
+      }
       // Nothing below the first layer's first products trains, so their gradient by x is never asked for.
-      const bool first = l == 0 && (p == Projection::kQ || p == Projection::kK || p == Projection::kV || p == Projection::kQkv);
+      const bool first = l == 0 && (p == Projection::kQ || p == Projection::kK || p == Projection::kV ||
+                                    p == Projection::kQkv);
       Linear* linear = layer ? &layer->linear[i] : nullptr;
-      each({prefix + name_of(p), {spec.rows(p), spec.columns(p)}, nullptr, linear, first ? LORA_USE_FORWARD : both});
-      if (spec.bias(p)) each({prefix + name_of(p) + ".bias", {spec.rows(p)}, linear ? &linear->bias : nullptr, nullptr, 0});
+      each({prefix + name_of(p),
+            {spec.rows(p), spec.columns(p)},
+            nullptr,
+            linear,
+            first ? LORA_USE_FORWARD : both});
+      if (spec.bias(p)) {
+        each({prefix + name_of(p) + ".bias", {spec.rows(p)}, linear ? &linear->bias : nullptr, nullptr, 0});
+      }
     }
   }
   each({"norm", {spec.width}, into ? &into->norm : nullptr, nullptr, 0});
@@ -56,7 +66,8 @@ std::size_t packed_bytes(Stream& stream, const Tensor& codes, std::uint32_t uses
   lora_weight weight{};
   weight.codes = codes;
   std::size_t bytes = 0;
-  stream.backend().check(stream.backend()->weight_pack(stream.handle(), &weight, uses, nullptr, &bytes), "weight_pack");
+  stream.backend().check(stream.backend()->weight_pack(stream.handle(), &weight, uses, nullptr, &bytes),
+                         "weight_pack");
   return bytes;
 }
 
@@ -66,9 +77,15 @@ void place(Arena& arena, Stream& stream, const ModelSpec& spec, Types types, con
   *plain = shaped(item, types.store);
   *packed = nullptr;
   *packed_size = item.uses ? packed_bytes(stream, *plain, item.uses) : 0;
-  if (*packed_size) *packed = arena.take_bytes(item.name == "head" ? "weights: head" : "weights: projections", *packed_size);
-  if (*packed_size || shared(spec, item)) return;
-  const char* line = item.name == "embed" ? "weights: embed" : item.uses ? "weights: projections" : "weights: norms and biases";
+  if (*packed_size) {
+    *packed = arena.take_bytes(item.name == "head" ? "weights: head" : "weights: projections", *packed_size);
+  }
+  if (*packed_size || shared(spec, item)) {
+    return;
+  }
+  const char* line = item.name == "embed" ? "weights: embed"
+                     : item.uses          ? "weights: projections"
+                                          : "weights: norms and biases";
   plain->data = arena.take_bytes(line, plain->bytes());
 }
 
@@ -76,14 +93,18 @@ void place(Arena& arena, Stream& stream, const ModelSpec& spec, Types types, con
 
 void Weights::check(const ModelSpec& spec, const TensorReader& reader) {
   visit(nullptr, spec, false, [&](const Item& item) {
-    if (!shared(spec, item)) reader.check(item.name, item.shape);
+    if (!shared(spec, item)) {
+      reader.check(item.name, item.shape);
+    }
   });
 }
 
 std::size_t Weights::total_bytes(const ModelSpec& spec, Types types) {
   std::size_t total = 0;
   visit(nullptr, spec, false, [&](const Item& item) {
-    if (!shared(spec, item)) total += shaped(item, types.store).bytes();
+    if (!shared(spec, item)) {
+      total += shaped(item, types.store).bytes();
+    }
   });
   return total;
 }
@@ -97,12 +118,14 @@ void Weights::measure(Arena& dry, Stream& stream, const ModelSpec& spec, Types t
   });
 }
 
-Weights::Weights(Arena arena, Stream& stream, const ModelSpec& spec, Types types, bool training, TensorReader& reader,
-                 const std::function<void(std::size_t)>& advance)
+Weights::Weights(Arena arena, Stream& stream, const ModelSpec& spec, Types types, bool training,
+                 TensorReader& reader, const std::function<void(std::size_t)>& advance)
     : layers(static_cast<std::size_t>(spec.layers)), arena_(std::move(arena)) {
   std::size_t largest = 0;
   visit(nullptr, spec, training, [&](const Item& item) {
-    if (item.uses && !shared(spec, item)) largest = std::max(largest, shaped(item, types.store).bytes());
+    if (item.uses && !shared(spec, item)) {
+      largest = std::max(largest, shaped(item, types.store).bytes());
+    }
   });
   Buffer staging(stream.device(), LORA_PINNED_MEMORY, kPiece);
   Buffer scratch;  // plain copy of the matrix being packed; freed when loading is done
@@ -110,14 +133,16 @@ Weights::Weights(Arena arena, Stream& stream, const ModelSpec& spec, Types types
   const auto fetch = [&](const Item& item, const Tensor& to) {
     const std::int64_t rows = to.shape[0];
     const std::size_t row_bytes = to.bytes() / static_cast<std::size_t>(rows);
-    if (row_bytes > staging.bytes()) staging = Buffer(stream.device(), LORA_PINNED_MEMORY, row_bytes);
+    if (row_bytes > staging.bytes()) {
+      staging = Buffer(stream.device(), LORA_PINNED_MEMORY, row_bytes);
+    }
     const std::int64_t step = static_cast<std::int64_t>(staging.bytes() / row_bytes);
     for (std::int64_t from = 0; from < rows; from += step) {
       const std::int64_t count = std::min(step, rows - from);
       const std::size_t bytes = static_cast<std::size_t>(count) * row_bytes;
       reader.read(item.name, from, count, types.store, staging.data());
-      stream.copy(static_cast<char*>(to.data) + static_cast<std::size_t>(from) * row_bytes, staging.data(), bytes,
-                  LORA_HOST_TO_DEVICE);
+      stream.copy(static_cast<char*>(to.data) + static_cast<std::size_t>(from) * row_bytes, staging.data(),
+                  bytes, LORA_HOST_TO_DEVICE);
       stream.wait();
       advance(bytes);
     }
@@ -131,7 +156,9 @@ Weights::Weights(Arena arena, Stream& stream, const ModelSpec& spec, Types types
     if (shared(spec, item)) {
       plain = embed;
     } else if (packed && !plain) {
-      if (!scratch.bytes()) scratch = Buffer(stream.device(), LORA_DEVICE_MEMORY, largest);
+      if (!scratch.bytes()) {
+        scratch = Buffer(stream.device(), LORA_DEVICE_MEMORY, largest);
+      }
       plain.data = scratch.data();
       fetch(item, plain);
     } else {
@@ -145,10 +172,13 @@ Weights::Weights(Arena arena, Stream& stream, const ModelSpec& spec, Types types
     w.codes = plain;
     w.scales = Tensor();
     if (packed) {
-      stream.backend().check(stream.backend()->weight_pack(stream.handle(), &w, item.uses, packed, &size), "weight_pack");
+      stream.backend().check(stream.backend()->weight_pack(stream.handle(), &w, item.uses, packed, &size),
+                             "weight_pack");
       stream.wait();
       w.packed = packed;
-      if (plain.data == scratch.data()) w.codes.data = nullptr;
+      if (plain.data == scratch.data()) {
+        w.codes.data = nullptr;
+      }
     }
   });
 }

@@ -22,14 +22,15 @@ struct LayerWeights {
   Linear linear[kLayerProjections];
 };
 
-// Reads one tensor by the engine's name into host memory in the given dtype; throws when it is missing, of another
-// shape or cut short. Rows [from, from + count) of the first extent.
+// Reads one tensor by the engine's name into host memory in the given dtype; throws when it is missing, of
+// another shape or cut short. Rows [from, from + count) of the first extent.
 class TensorReader {
  public:
   virtual ~TensorReader() = default;
   // Checks that the tensor exists with this shape.
   virtual void check(const std::string& name, const std::vector<std::int64_t>& shape) const = 0;
-  virtual void read(const std::string& name, std::int64_t from, std::int64_t count, lora_dtype dtype, void* to) = 0;
+  virtual void read(const std::string& name, std::int64_t from, std::int64_t count, lora_dtype dtype,
+                    void* to) = 0;
 };
 
 class Weights {
@@ -38,8 +39,8 @@ class Weights {
   static void measure(Arena& dry, Stream& stream, const ModelSpec& spec, Types types, bool training);
 
   // Reads and packs everything. `advance` hears the bytes of each piece and may throw to cancel.
-  Weights(Arena arena, Stream& stream, const ModelSpec& spec, Types types, bool training, TensorReader& reader,
-          const std::function<void(std::size_t)>& advance);
+  Weights(Arena arena, Stream& stream, const ModelSpec& spec, Types types, bool training,
+          TensorReader& reader, const std::function<void(std::size_t)>& advance);
 
   // Bytes of all tensors in the store's type: the total of what `advance` will hear.
   static std::size_t total_bytes(const ModelSpec& spec, Types types);

@@ -15,11 +15,13 @@ namespace lora {
 
 namespace {
 
-// A file that is shorter than its own program headers say would be mapped past its end and kill the process with
-// SIGBUS inside dlopen, so its headers are read first.
+// A file that is shorter than its own program headers say would be mapped past its end and kill the process
+// with SIGBUS inside dlopen, so its headers are read first.
 std::string problem_with(const std::string& path) {
   std::ifstream file(path, std::ios::binary | std::ios::ate);
-  if (!file) return "the file does not exist or cannot be read";
+  if (!file) {
+    return "the file does not exist or cannot be read";
+  }
   const std::uint64_t size = static_cast<std::uint64_t>(file.tellg());
   Elf64_Ehdr header;
   file.seekg(0);
@@ -27,19 +29,28 @@ std::string problem_with(const std::string& path) {
       std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) {
     return "the file is not a shared library";
   }
-  const std::string cut = "the file is shorter than its headers say; it was cut short, copy or build it again";
-  if (header.e_shoff > size || std::uint64_t(header.e_shnum) * header.e_shentsize > size - header.e_shoff) return cut;
+  const std::string cut =
+      "the file is shorter than its headers say; it was cut short, copy or build it again";
+  if (header.e_shoff > size || std::uint64_t(header.e_shnum) * header.e_shentsize > size - header.e_shoff) {
+    return cut;
+  }
   for (int i = 0; i < header.e_phnum; ++i) {
     Elf64_Phdr segment;
     file.seekg(static_cast<std::streamoff>(header.e_phoff + std::uint64_t(i) * header.e_phentsize));
-    if (!file.read(reinterpret_cast<char*>(&segment), sizeof segment)) return cut;
-    if (segment.p_offset > size || segment.p_filesz > size - segment.p_offset) return cut;
+    if (!file.read(reinterpret_cast<char*>(&segment), sizeof segment)) {
+      return cut;
+    }
+    if (segment.p_offset > size || segment.p_filesz > size - segment.p_offset) {
+      return cut;
+    }
   }
   return "";
 }
 
 void check_version(const lora_backend& table, const std::string& from) {
-  if (table.abi_version == LORA_ABI_VERSION && table.struct_size == sizeof(lora_backend)) return;
+  if (table.abi_version == LORA_ABI_VERSION && table.struct_size == sizeof(lora_backend)) {
+    return;
+  }
   throw unavailable("abi-mismatch", {from},
                     text(from, ": expected interface version ", LORA_ABI_VERSION, " (", sizeof(lora_backend),
                          " bytes), got version ", table.abi_version, " (", table.struct_size,
@@ -51,7 +62,8 @@ void check_version(const lora_backend& table, const std::string& from) {
 std::shared_ptr<const Backend> Backend::of(Fill fill) {
   lora_backend table{};
   if (fill(&table) != LORA_OK) {
-    throw unavailable("no-device", {}, table.last_error ? table.last_error() : "this backend cannot run here");
+    throw unavailable("no-device", {},
+                      table.last_error ? table.last_error() : "this backend cannot run here");
   }
   check_version(table, table.name ? table.name : "backend");
   return std::shared_ptr<const Backend>(new Backend(table));
@@ -71,16 +83,25 @@ std::shared_ptr<const Backend> Backend::load(const std::string& path) {
   static std::map<std::string, std::shared_ptr<const Backend>> loaded;
   std::lock_guard<std::mutex> lock(mutex);
   const auto known = loaded.find(path);
-  if (known != loaded.end()) return known->second;
+  if (known != loaded.end()) {
+    return known->second;
+  }
 
   const std::string problem = problem_with(path);
-  if (!problem.empty()) throw unavailable("not-built", {path}, text(path, ": ", problem));
-  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);  // never closed: a backend outlives every session
-  if (!library) throw unavailable("not-built", {path}, text("cannot load the plugin: ", dlerror()));
+  if (!problem.empty()) {
+    throw unavailable("not-built", {path}, text(path, ": ", problem));
+  }
+  void* library =
+      dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);  // never closed: a backend outlives every session
+  if (!library) {
+    throw unavailable("not-built", {path}, text("cannot load the plugin: ", dlerror()));
+  }
   const auto entry = reinterpret_cast<lora_backend_entry_fn>(dlsym(library, "lora_backend_entry"));
   if (!entry) {
-    throw unavailable("abi-mismatch", {path}, text(path, ": expected a library that exports lora_backend_entry; "
-                                                         "this is not a plugin of this package"));
+    throw unavailable("abi-mismatch", {path},
+                      text(path,
+                           ": expected a library that exports lora_backend_entry; "
+                           "this is not a plugin of this package"));
   }
   lora_backend table{};
   const lora_status status = entry(LORA_ABI_VERSION, &table);
@@ -97,7 +118,9 @@ std::vector<lora_device_info> Backend::devices() const {
   std::int32_t count = 0;
   check(table_.device_count(&count), "device_count");
   std::vector<lora_device_info> all(static_cast<std::size_t>(count));
-  for (std::int32_t i = 0; i < count; ++i) check(table_.device_info(i, &all[i]), "device_info");
+  for (std::int32_t i = 0; i < count; ++i) {
+    check(table_.device_info(i, &all[i]), "device_info");
+  }
   return all;
 }
 

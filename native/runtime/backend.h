@@ -1,5 +1,5 @@
-// One filled table of functions with what it belongs to: the CPU backend inside this library, or a plugin loaded by
-// path. Immutable, shared, never unloaded.
+// One filled table of functions with what it belongs to: the CPU backend inside this library, or a plugin
+// loaded by path. Immutable, shared, never unloaded.
 #ifndef LORA_RUNTIME_BACKEND_H
 #define LORA_RUNTIME_BACKEND_H
 
@@ -22,7 +22,8 @@ class Backend {
   static std::string cpu_isa();
   // A table that is compiled into this library: the f64 oracle, in engine_testing.node only.
   static std::shared_ptr<const Backend> of(Fill fill);
-  // A plugin. ERR_BACKEND_UNAVAILABLE says what is wrong with the file: missing, cut short, of another version.
+  // A plugin. ERR_BACKEND_UNAVAILABLE says what is wrong with the file: missing, cut short, of another
+  // version.
   static std::shared_ptr<const Backend> load(const std::string& path);
 
   const lora_backend* operator->() const { return &table_; }
@@ -31,7 +32,9 @@ class Backend {
 
   // Turns a status into a Failure that names the operation and carries the backend's own sentence.
   void check(lora_status status, const char* op) const {
-    if (status != LORA_OK) fail(status, op);
+    if (status != LORA_OK) {
+      fail(status, op);
+    }
   }
 
  private:

@@ -14,7 +14,9 @@ class CancelToken {
   bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
   // Throws ABORTED once cancelled.
   void check() const {
-    if (cancelled()) throw aborted();
+    if (cancelled()) {
+      throw aborted();
+    }
   }
 
  private:

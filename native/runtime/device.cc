@@ -5,12 +5,14 @@
 
 namespace lora {
 
-std::shared_ptr<Device> Device::open(std::shared_ptr<const Backend> backend, int ordinal, const lora_limits& limits) {
+std::shared_ptr<Device> Device::open(std::shared_ptr<const Backend> backend, int ordinal,
+                                     const lora_limits& limits) {
   std::int32_t count = 0;
   backend->check((*backend)->device_count(&count), "device_count");
   if (ordinal < 0 || ordinal >= count) {
-    throw unavailable("no-device", {}, text(backend->name(), ": expected a device number below ", count, ", got ",
-                                            ordinal, "; devices() lists what this machine has"));
+    throw unavailable("no-device", {},
+                      text(backend->name(), ": expected a device number below ", count, ", got ", ordinal,
+                           "; devices() lists what this machine has"));
   }
   lora_device* handle = nullptr;
   backend->check((*backend)->device_open(ordinal, &limits, &handle), "device_open");
@@ -37,11 +39,15 @@ Stream::~Stream() {
 void Stream::wait() { backend().check(backend()->stream_wait(handle_), "stream_wait"); }
 
 void Stream::copy(void* to, const void* from, std::size_t bytes, lora_copy direction) {
-  if (bytes) backend().check(backend()->copy(handle_, to, from, bytes, direction), "copy");
+  if (bytes) {
+    backend().check(backend()->copy(handle_, to, from, bytes, direction), "copy");
+  }
 }
 
 void Stream::fill(void* to, int byte, std::size_t bytes) {
-  if (bytes) backend().check(backend()->fill(handle_, to, byte, bytes), "fill");
+  if (bytes) {
+    backend().check(backend()->fill(handle_, to, byte, bytes), "fill");
+  }
 }
 
 Buffer::Buffer(std::shared_ptr<Device> device, lora_space space, std::size_t bytes)
@@ -66,7 +72,9 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
 }
 
 void Buffer::reset() {
-  if (data_) device_->backend()->release(device_->handle(), space_, data_);
+  if (data_) {
+    device_->backend()->release(device_->handle(), space_, data_);
+  }
   data_ = nullptr;
   bytes_ = 0;
   device_.reset();

@@ -1,5 +1,5 @@
-// Device, Stream and Buffer: ownership over the table. A device is shared by everything allocated on it, so the order
-// of destruction cannot go wrong.
+// Device, Stream and Buffer: ownership over the table. A device is shared by everything allocated on it, so
+// the order of destruction cannot go wrong.
 #ifndef LORA_RUNTIME_DEVICE_H
 #define LORA_RUNTIME_DEVICE_H
 
@@ -12,7 +12,8 @@ namespace lora {
 
 class Device {
  public:
-  static std::shared_ptr<Device> open(std::shared_ptr<const Backend> backend, int ordinal, const lora_limits& limits);
+  static std::shared_ptr<Device> open(std::shared_ptr<const Backend> backend, int ordinal,
+                                      const lora_limits& limits);
   ~Device();
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;

@@ -13,7 +13,8 @@ std::string in_mib(std::size_t bytes) { return text((bytes + (1u << 19)) >> 20, 
 
 }  // namespace
 
-Failure invalid_argument(const std::string& argument, const std::string& expected, const std::string& received) {
+Failure invalid_argument(const std::string& argument, const std::string& expected,
+                         const std::string& received) {
   return Failure("ERR_INVALID_ARGUMENT", text(argument, ": expected ", expected, ", got ", received),
                  {{"argument", argument}, {"expected", expected}, {"received", received}});
 }
@@ -24,34 +25,45 @@ Failure shape_error(const std::string& op, const std::string& message) {
 
 Failure unsupported(const std::string& op, const std::vector<std::string>& reasons) {
   std::string all;
-  for (const std::string& reason : reasons) all += (all.empty() ? "" : "; ") + reason;
-  return Failure("ERR_UNSUPPORTED", text(op, " cannot run on this backend: ", all), {{"op", op}, {"reasons", reasons}});
+  for (const std::string& reason : reasons) {
+    all += (all.empty() ? "" : "; ") + reason;
+  }
+  return Failure("ERR_UNSUPPORTED", text(op, " cannot run on this backend: ", all),
+                 {{"op", op}, {"reasons", reasons}});
 }
 
 Failure out_of_memory(std::size_t needed, std::size_t free, std::vector<Line> plan) {
   std::stable_sort(plan.begin(), plan.end(), [](const Line& a, const Line& b) { return a.bytes > b.bytes; });
-  if (plan.size() > kPlanLines) plan.resize(kPlanLines);
+  if (plan.size() > kPlanLines) {
+    plan.resize(kPlanLines);
+  }
   std::string lines;
-  for (const Line& line : plan) lines += text("\n  ", line.name, ": ", in_mib(line.bytes));
-  return Failure("ERR_OUT_OF_MEMORY",
-                 text("the session needs ", in_mib(needed), " but only ", in_mib(free),
-                      " are free; lower maxTokens, slots, rank or cacheTokens, or use bf16. Largest parts:", lines),
-                 {{"needed", double(needed)}, {"free", double(free)}, {"plan", plan}});
+  for (const Line& line : plan) {
+    lines += text("\n  ", line.name, ": ", in_mib(line.bytes));
+  }
+  return Failure(
+      "ERR_OUT_OF_MEMORY",
+      text("the session needs ", in_mib(needed), " but only ", in_mib(free),
+           " are free; lower maxTokens, slots, rank or cacheTokens, or use bf16. Largest parts:", lines),
+      {{"needed", double(needed)}, {"free", double(free)}, {"plan", plan}});
 }
 
-Failure unavailable(const std::string& why, const std::vector<std::string>& tried, const std::string& message) {
+Failure unavailable(const std::string& why, const std::vector<std::string>& tried,
+                    const std::string& message) {
   return Failure("ERR_BACKEND_UNAVAILABLE", message, {{"why", why}, {"tried", tried}});
 }
 
 Failure device_lost(const std::string& op, const std::string& message) {
-  return Failure("ERR_DEVICE_LOST", text(op, ": ", message, "; the device refuses further work, open a new session"),
+  return Failure("ERR_DEVICE_LOST",
+                 text(op, ": ", message, "; the device refuses further work, open a new session"),
                  {{"op", op}});
 }
 
 Failure not_finite(const std::string& where, std::int32_t slot) {
   const std::string whose = slot < 0 ? "the base model's rows" : text("adapter ", slot);
   return Failure("ERR_NOT_FINITE",
-                 text("the ", where, " of ", whose, " is not finite; weights are unchanged. Lower the learning rate, "
+                 text("the ", where, " of ", whose,
+                      " is not finite; weights are unchanged. Lower the learning rate, "
                       "clip gradients, or look at the batch"),
                  {{"where", where}, {"slot", double(slot)}});
 }
@@ -61,8 +73,9 @@ Failure bad_file(const std::string& file, const std::string& problem) {
 }
 
 Failure dirty_window() {
-  return Failure("ERR_DIRTY", "the gradients of an accumulate that failed or was aborted are pending; "
-                              "call dropGradients before training goes on");
+  return Failure("ERR_DIRTY",
+                 "the gradients of an accumulate that failed or was aborted are pending; "
+                 "call dropGradients before training goes on");
 }
 
 Failure closed() { return Failure("ERR_CLOSED", "the session is closed; open another with openSession"); }

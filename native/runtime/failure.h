@@ -1,5 +1,6 @@
-// The error that travels inside native code above the waist: a code of lib/errors.ts, a sentence, and the typed
-// details that TypeScript rebuilds its EngineError from. Thrown anywhere below the engine, caught once per command.
+// The error that travels inside native code above the waist: a code of lib/errors.ts, a sentence, and the
+// typed details that TypeScript rebuilds its EngineError from. Thrown anywhere below the engine, caught once
+// per command.
 #ifndef LORA_RUNTIME_FAILURE_H
 #define LORA_RUNTIME_FAILURE_H
 
@@ -45,12 +46,14 @@ std::string text(const Parts&... parts) {
   return out.str();
 }
 
-Failure invalid_argument(const std::string& argument, const std::string& expected, const std::string& received);
+Failure invalid_argument(const std::string& argument, const std::string& expected,
+                         const std::string& received);
 Failure shape_error(const std::string& op, const std::string& message);
 Failure unsupported(const std::string& op, const std::vector<std::string>& reasons);
 // `plan` is cut to its largest lines.
 Failure out_of_memory(std::size_t needed, std::size_t free, std::vector<Line> plan);
-Failure unavailable(const std::string& why, const std::vector<std::string>& tried, const std::string& message);
+Failure unavailable(const std::string& why, const std::vector<std::string>& tried,
+                    const std::string& message);
 Failure device_lost(const std::string& op, const std::string& message);
 Failure not_finite(const std::string& where, std::int32_t slot);
 Failure bad_file(const std::string& file, const std::string& problem);

@@ -1,4 +1,5 @@
-// Bump allocation with 256-byte steps: every tensor starts on its own cache lines and is aligned for any load.
+// Bump allocation with 256-byte steps: every tensor starts on its own cache lines and is aligned for any
+// load.
 #include "runtime/memory.h"
 
 #include <cstring>
@@ -22,7 +23,9 @@ Arena::Arena(std::shared_ptr<Device> device, lora_space space, std::size_t bytes
 void* Arena::take_bytes(const char* name, std::size_t bytes) {
   const std::size_t at = used_;
   used_ += padded(bytes);
-  if (used_ > peak_) peak_ = used_;
+  if (used_ > peak_) {
+    peak_ = used_;
+  }
   if (dry()) {
     for (Line& line : plan_) {
       if (line.name == name) {
@@ -34,7 +37,8 @@ void* Arena::take_bytes(const char* name, std::size_t bytes) {
     return nullptr;
   }
   if (used_ + kStep > buffer_.bytes()) {
-    throw internal_error(text("arena: ", name, " needs ", used_, " bytes but the plan gave ", buffer_.bytes()));
+    throw internal_error(
+        text("arena: ", name, " needs ", used_, " bytes but the plan gave ", buffer_.bytes()));
   }
   return base_ + at;
 }
@@ -46,7 +50,9 @@ Tensor Arena::take(const char* name, lora_dtype dtype, std::initializer_list<std
 }
 
 void Upload::grow(std::size_t bytes) {
-  if (bytes <= host_.bytes()) return;
+  if (bytes <= host_.bytes()) {
+    return;
+  }
   host_ = Buffer(device_, LORA_PINNED_MEMORY, bytes);
   device_copy_ = Buffer(device_, LORA_DEVICE_MEMORY, bytes);
 }
@@ -59,7 +65,9 @@ void Upload::begin(std::size_t bytes, int arrays) {
 void* Upload::put_bytes(const void* from, std::size_t bytes) {
   const std::size_t at = used_;
   used_ += padded(bytes);
-  if (used_ > host_.bytes()) throw internal_error("upload: the block is larger than announced");
+  if (used_ > host_.bytes()) {
+    throw internal_error("upload: the block is larger than announced");
+  }
   std::memcpy(static_cast<char*>(host_.data()) + at, from, bytes);
   return static_cast<char*>(device_copy_.data()) + at;
 }

@@ -1,5 +1,5 @@
-// Arena: one allocation cut into named tensors. The same layout code runs twice, first on a dry arena that only
-// counts, then on a real one: the printed memory plan is the allocator's own list.
+// Arena: one allocation cut into named tensors. The same layout code runs twice, first on a dry arena that
+// only counts, then on a real one: the printed memory plan is the allocator's own list.
 #ifndef LORA_RUNTIME_MEMORY_H
 #define LORA_RUNTIME_MEMORY_H
 

@@ -1,4 +1,5 @@
-// Shape checks. A rule reads expect(op, tensor, "name", {extents}); an absent tensor that is optional is not checked.
+// Shape checks. A rule reads expect(op, tensor, "name", {extents}); an absent tensor that is optional is not
+// checked.
 #include "runtime/ops.h"
 
 namespace lora {
@@ -9,31 +10,43 @@ using Shape = std::initializer_list<std::int64_t>;
 
 std::string words(Shape shape) {
   std::string out = "[";
-  for (const std::int64_t extent : shape) out += (out.size() > 1 ? ", " : "") + std::to_string(extent);
+  for (const std::int64_t extent : shape) {
+    out += (out.size() > 1 ? ", " : "") + std::to_string(extent);
+  }
   return out + "]";
 }
 
 void expect(const char* op, const lora_tensor& t, const char* name, Shape shape) {
   bool same = t.dims == static_cast<std::int32_t>(shape.size()) && t.data;
   int i = 0;
-  for (const std::int64_t extent : shape) same = same && t.shape[i++] == extent;
-  if (same) return;
-  throw shape_error(op, text(name, t.data ? " is " : " is absent, its shape is ", Tensor::shape_of(t), " but must be ",
-                             words(shape)));
+  for (const std::int64_t extent : shape) {
+    same = same && t.shape[i++] == extent;
+  }
+  if (same) {
+    return;
+  }
+  throw shape_error(op, text(name, t.data ? " is " : " is absent, its shape is ", Tensor::shape_of(t),
+                             " but must be ", words(shape)));
 }
 
 void maybe(const char* op, const lora_tensor& t, const char* name, Shape shape) {
-  if (t.data) expect(op, t, name, shape);
+  if (t.data) {
+    expect(op, t, name, shape);
+  }
 }
 
 void expect_dims(const char* op, const lora_tensor& t, const char* name, int dims) {
-  if (t.data && t.dims == dims) return;
-  throw shape_error(op, text(name, " is ", Tensor::shape_of(t), t.data ? "" : " and absent", " but must have ", dims,
-                             " extents"));
+  if (t.data && t.dims == dims) {
+    return;
+  }
+  throw shape_error(op, text(name, " is ", Tensor::shape_of(t), t.data ? "" : " and absent",
+                             " but must have ", dims, " extents"));
 }
 
 void expect_type(const char* op, const lora_tensor& t, const char* name, lora_dtype dtype) {
-  if (!t.data || t.dtype == dtype) return;
+  if (!t.data || t.dtype == dtype) {
+    return;
+  }
   throw shape_error(op, text(name, " has dtype ", int(t.dtype), " but must have ", int(dtype)));
 }
 
@@ -42,18 +55,24 @@ void check_linear(const char* op, const lora_tensor& x, const lora_tensor& y, co
   expect_dims(op, x, "x", 2);
   expect_dims(op, y, "y", 2);
   const std::int64_t tokens = x.shape[0], n = w.codes.shape[0], k = w.codes.shape[1];
-  if (!w.codes.data && !w.packed) throw shape_error(op, "the weight is absent");
+  if (!w.codes.data && !w.packed) {
+    throw shape_error(op, "the weight is absent");
+  }
   if (x.shape[1] != k) {
     throw shape_error(op, text("x is ", Tensor::shape_of(x), " but w is ", Tensor::shape_of(w.codes),
                                "; their last extents must agree"));
   }
   expect(op, y, "y", {tokens, n});
-  if (!pair.a) return;
+  if (!pair.a) {
+    return;
+  }
   expect(op, u, "u", {tokens, pair.rank});
-  if (pair.rank <= 0 || pair.rank % 16) throw shape_error(op, text("rank ", pair.rank, " is no multiple of 16"));
+  if (pair.rank <= 0 || pair.rank % 16) {
+    throw shape_error(op, text("rank ", pair.rank, " is no multiple of 16"));
+  }
   if (route.segments < 1 || route.begin[route.segments] != tokens) {
-    throw shape_error(op, text("the route covers ", route.segments ? route.begin[route.segments] : 0, " rows but x has ",
-                               tokens));
+    throw shape_error(op, text("the route covers ", route.segments ? route.begin[route.segments] : 0,
+                               " rows but x has ", tokens));
   }
 }
 
@@ -71,7 +90,9 @@ void Ops::norm(const lora_norm_args& a) {
   expect_dims("norm", a.r, "r", 2);
   const std::int64_t tokens = a.r.shape[0], width = a.r.shape[1];
   maybe("norm", a.delta, "delta", {tokens, width});
-  if (a.delta.data) expect("norm", a.sum, "sum", {tokens, width});
+  if (a.delta.data) {
+    expect("norm", a.sum, "sum", {tokens, width});
+  }
   expect("norm", a.w, "w", {width});
   expect("norm", a.y, "y", {tokens, width});
   expect("norm", a.rstd, "rstd", {tokens});
@@ -94,7 +115,9 @@ void Ops::linear(const lora_linear_args* same_x, std::int32_t count) {
     const lora_linear_args& a = same_x[i];
     check_linear("linear", a.x, a.y, a.u, a.w, a.pair, a.route);
     maybe("linear", a.bias, "bias", {a.w.codes.shape[0]});
-    if (a.x.data != same_x[0].x.data) throw shape_error("linear", "calls that travel together must share x");
+    if (a.x.data != same_x[0].x.data) {
+      throw shape_error("linear", "calls that travel together must share x");
+    }
   }
   backend_.check(backend_->linear(stream_.handle(), same_x, count), "linear");
 }
@@ -104,7 +127,9 @@ void Ops::linear_bwd(const lora_linear_bwd_args* same_x, std::int32_t count) {
     const lora_linear_bwd_args& a = same_x[i];
     check_linear("linear_bwd", a.x, a.dy, a.u, a.w, a.pair, a.route);
     maybe("linear_bwd", a.dx, "dx", {a.x.shape[0], a.x.shape[1]});
-    if (a.dx.data != same_x[0].dx.data) throw shape_error("linear_bwd", "calls that travel together must share dx");
+    if (a.dx.data != same_x[0].dx.data) {
+      throw shape_error("linear_bwd", "calls that travel together must share dx");
+    }
   }
   backend_.check(backend_->linear_bwd(stream_.handle(), same_x, count), "linear_bwd");
 }
@@ -123,7 +148,9 @@ void Ops::rope(const lora_rope_args& a) {
   expect_dims("rope", a.cos, "cos", 2);
   expect("rope", a.sin, "sin", {a.cos.shape[0], a.cos.shape[1]});
   for (const lora_tensor* t : {&a.q, &a.k}) {
-    if (!t->data) continue;
+    if (!t->data) {
+      continue;
+    }
     expect("rope", *t, "q or k", {a.cos.shape[0], t->shape[1], t->shape[2]});
     if (2 * a.cos.shape[1] > t->shape[2]) {
       throw shape_error("rope", text("rotates ", 2 * a.cos.shape[1], " elements of heads of ", t->shape[2]));
@@ -142,7 +169,8 @@ void Ops::attention(const lora_attention_args& a) {
   expect("attention", a.o, "o", {tokens, heads, width});
   maybe("attention", a.lse, "lse", {heads, tokens});
   if (heads % a.k.shape[1]) {
-    throw shape_error("attention", text(heads, " query heads cannot share ", a.k.shape[1], " key heads evenly"));
+    throw shape_error("attention",
+                      text(heads, " query heads cannot share ", a.k.shape[1], " key heads evenly"));
   }
   expect("attention", a.q_begin, "q_begin", {sequences + 1});
   expect("attention", a.k_begin, "k_begin", {sequences});
@@ -154,7 +182,9 @@ void Ops::attention_bwd(const lora_attention_bwd_args& a) {
   expect_dims("attention_bwd", a.q, "q", 3);
   expect_dims("attention_bwd", a.k, "k", 3);
   const std::int64_t tokens = a.q.shape[0], heads = a.q.shape[1], width = a.q.shape[2], groups = a.k.shape[1];
-  for (const lora_tensor* t : {&a.o, &a.dout, &a.dq}) expect("attention_bwd", *t, "o, dout or dq", {tokens, heads, width});
+  for (const lora_tensor* t : {&a.o, &a.dout, &a.dq}) {
+    expect("attention_bwd", *t, "o, dout or dq", {tokens, heads, width});
+  }
   for (const lora_tensor* t : {&a.k, &a.v, &a.dk, &a.dv}) {
     expect("attention_bwd", *t, "k, v, dk or dv", {tokens, groups, width});
   }
@@ -218,8 +248,8 @@ void Ops::head_loss(const lora_head_loss_args& a) {
   expect_dims("head_loss", a.x, "x", 2);
   const std::int64_t tokens = a.x.shape[0];
   if (a.x.shape[1] != a.w.codes.shape[1]) {
-    throw shape_error("head_loss", text("x is ", Tensor::shape_of(a.x), " but w is ", Tensor::shape_of(a.w.codes),
-                                        "; their last extents must agree"));
+    throw shape_error("head_loss", text("x is ", Tensor::shape_of(a.x), " but w is ",
+                                        Tensor::shape_of(a.w.codes), "; their last extents must agree"));
   }
   expect("head_loss", a.labels, "labels", {tokens});
   maybe("head_loss", a.weight, "weight", {tokens});
@@ -254,7 +284,8 @@ void Ops::adamw(const lora_adamw_args& a) {
 void Ops::sample(const lora_sample_args& a) {
   expect_dims("sample", a.logits, "logits", 2);
   const std::int64_t q = a.logits.shape[0];
-  for (const lora_tensor* t : {&a.temperature, &a.top_p, &a.penalty, &a.top_k, &a.counter, &a.history_count, &a.token}) {
+  for (const lora_tensor* t :
+       {&a.temperature, &a.top_p, &a.penalty, &a.top_k, &a.counter, &a.history_count, &a.token}) {
     expect("sample", *t, "a setting of each sequence", {q});
   }
   expect("sample", a.seed, "seed", {q, 2});

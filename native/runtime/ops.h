@@ -1,4 +1,5 @@
-// Ops: the table's operations with their shapes checked once, in words, so that no backend repeats the checks.
+// Ops: the table's operations with their shapes checked once, in words, so that no backend repeats the
+// checks.
 #ifndef LORA_RUNTIME_OPS_H
 #define LORA_RUNTIME_OPS_H
 

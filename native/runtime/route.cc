@@ -4,7 +4,9 @@
 namespace lora {
 
 void Route::add(std::int32_t end, std::int32_t of_slot) {
-  if (end == begin.back()) return;
+  if (end == begin.back()) {
+    return;
+  }
   if (!slot.empty() && slot.back() == of_slot) {
     begin.back() = end;
     return;
@@ -29,7 +31,9 @@ void Route::finish(std::int64_t tokens, std::int64_t slots) {
                              text(begin[i + 1], " after ", begin[i]));
     }
     std::int32_t& counter = next[static_cast<std::size_t>(slot[i] < 0 ? slots : slot[i])];
-    for (std::int32_t t = begin[i]; t < begin[i + 1]; ++t) row[static_cast<std::size_t>(t)] = counter++;
+    for (std::int32_t t = begin[i]; t < begin[i + 1]; ++t) {
+      row[static_cast<std::size_t>(t)] = counter++;
+    }
   }
 }
 

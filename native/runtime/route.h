@@ -14,7 +14,8 @@ struct Route {
   std::vector<std::int32_t> row;       // [T]: index of each row among the rows of its own slot
   lora_route view{};
 
-  // Adds rows [end of the last segment, end) of one slot; merges with the last segment where the slot is the same.
+  // Adds rows [end of the last segment, end) of one slot; merges with the last segment where the slot is the
+  // same.
   void add(std::int32_t end, std::int32_t of_slot);
   // Checks the segments against the batch in words, then numbers the rows of each slot.
   void finish(std::int64_t tokens, std::int64_t slots);

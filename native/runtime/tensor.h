@@ -1,4 +1,5 @@
-// Tensor: a view of device memory with a shape. Trivially copyable, owns nothing; data == nullptr means absent.
+// Tensor: a view of device memory with a shape. Trivially copyable, owns nothing; data == nullptr means
+// absent.
 #ifndef LORA_RUNTIME_TENSOR_H
 #define LORA_RUNTIME_TENSOR_H
 
@@ -13,8 +14,11 @@ namespace lora {
 
 struct Tensor : lora_tensor {
   Tensor() : lora_tensor{nullptr, {1, 1, 1, 1}, 0, LORA_F32} {}
-  Tensor(void* at, lora_dtype type, std::initializer_list<std::int64_t> extents) : lora_tensor{at, {1, 1, 1, 1}, 0, type} {
-    for (const std::int64_t extent : extents) shape[dims++] = extent;
+  Tensor(void* at, lora_dtype type, std::initializer_list<std::int64_t> extents)
+      : lora_tensor{at, {1, 1, 1, 1}, 0, type} {
+    for (const std::int64_t extent : extents) {
+      shape[dims++] = extent;
+    }
   }
 
   explicit operator bool() const { return data != nullptr; }
@@ -29,14 +33,18 @@ struct Tensor : lora_tensor {
     Tensor out = *this;
     const std::int64_t row = this->count() / (shape[0] ? shape[0] : 1);
     out.shape[0] = count;
-    if (data) out.data = static_cast<char*>(data) + static_cast<std::size_t>(from * row) * size_of(dtype);
+    if (data) {
+      out.data = static_cast<char*>(data) + static_cast<std::size_t>(from * row) * size_of(dtype);
+    }
     return out;
   }
 
   // "[384, 2048]"
   static std::string shape_of(const lora_tensor& t) {
     std::string out = "[";
-    for (int i = 0; i < t.dims; ++i) out += (i ? ", " : "") + std::to_string(t.shape[i]);
+    for (int i = 0; i < t.dims; ++i) {
+      out += (i ? ", " : "") + std::to_string(t.shape[i]);
+    }
     return out + "]";
   }
 };

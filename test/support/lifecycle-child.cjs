@@ -111,7 +111,7 @@ const modes = {
     const { session, slot } = await open();
     session.accumulate(0, batch(slot)).catch(() => {});
     session.evaluate(0, batch(slot), new Float32Array(tokens)).catch(() => {});
-    parentPort.postMessage('running');
+    parentPort.postMessage('running', []);
     setInterval(() => {}, 1000);
   },
   async plugin() {
