@@ -1,8 +1,10 @@
-// Times the CPU products on the shapes of smollm2-135m: plain, with one adapter, backward, few rows, and the head.
-// Prints GFLOP/s (2 * M * N * K of the frozen product alone) from the fastest of many repetitions, so that work of
-// other processes disturbs little. Usage: npx tsx bench/ops/products.ts [f32|bf16] [threads]
+// Times the CPU products on the shapes of smollm2-135m: plain, with an adapter of rank 16, backward, few rows, and the
+// head. Built and started by products.ts: products f32|bf16 threads seconds-a-line. One JSON line a result: GFLOP/s
+// of the frozen product alone (2 * M * N * K), from the median and from the fastest run; the fastest says what the
+// code can do where other processes share the machine. What an adapter costs is a part of the plain product's time.
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -39,18 +41,56 @@ struct Matrix {
   }
 };
 
+struct Times {
+  double median, spread, fastest;
+  std::size_t runs;
+};
+
 template <class Fn>
-double fastest(Fn&& fn) {
+Times timed(Fn&& fn) {
   using clock = std::chrono::steady_clock;
+  std::vector<double> all;
   fn();
-  double best = 1e9;
   const auto begin = clock::now();
-  for (int i = 0; i < 5 || std::chrono::duration<double>(clock::now() - begin).count() < budget; ++i) {
+  while (all.size() < 20 || std::chrono::duration<double>(clock::now() - begin).count() < budget) {
     const auto t = clock::now();
     fn();
-    best = std::min(best, std::chrono::duration<double>(clock::now() - t).count());
+    all.push_back(std::chrono::duration<double>(clock::now() - t).count());
   }
-  return best;
+  std::sort(all.begin(), all.end());
+  const double median = all[all.size() / 2];
+  return {median, (all[all.size() * 9 / 10] - all[all.size() / 10]) / 2 / median, all.front(), all.size()};
+}
+
+void report(const std::string& name, std::int64_t m, double flop, const Times& t, const Times* plain) {
+  std::printf("{\"case\":\"%s\",\"store\":\"%s\",\"rows\":%lld,\"gflops\":%.1f,\"spread\":%.3f,\"best\":%.1f,\"runs\":%zu", name.c_str(),
+              use_bf16 ? "bf16" : "f32", static_cast<long long>(m), flop / t.median / 1e9, t.spread, flop / t.fastest / 1e9, t.runs);
+  if (plain != nullptr) std::printf(",\"overPlain\":%.3f", t.fastest / plain->fastest - 1);
+  std::printf("}\n");
+  std::fflush(stdout);
+}
+
+double element(const lora_tensor& t, std::int64_t i) {
+  return t.dtype == LORA_F32 ? static_cast<const float*>(t.data)[i] : to_f32(static_cast<const bf16*>(t.data)[i]);
+}
+
+// Some elements of y = x W^T against sums in double. Ends the program when one is wrong: no wrong product is timed.
+void verify(const lora_tensor& x, const lora_tensor& w, const lora_tensor& y) {
+  const std::int64_t m = x.shape[0], k = x.shape[1], n = w.shape[0];
+  for (std::int64_t i = 0; i < 50; ++i) {
+    const std::int64_t row = i * 7919 % m, column = i * 104729 % n;
+    double want = 0, size = 0;
+    for (std::int64_t e = 0; e < k; ++e) {
+      const double product = element(x, row * k + e) * element(w, column * k + e);
+      want += product;
+      size += product * product;
+    }
+    const double tolerance = use_bf16 ? 8e-3 * std::abs(want) + 1e-4 * std::sqrt(size) : 1e-5 * std::sqrt(size);
+    if (std::abs(element(y, row * n + column) - want) <= tolerance) continue;
+    std::fprintf(stderr, "products: element (%lld, %lld) is %g, expected %g\n", static_cast<long long>(row),
+                 static_cast<long long>(column), element(y, row * n + column), want);
+    std::exit(1);
+  }
 }
 
 lora_dtype store() { return use_bf16 ? LORA_BF16 : LORA_F32; }
@@ -106,24 +146,25 @@ void linears(CpuContext& context, const char* name, std::int64_t m, std::vector<
     backward.push_back(b);
   }
   const int count = static_cast<int>(ns.size());
-  const double plain = fastest([&] { linear(context, forward.data(), count); });
-  const double plain_bwd = fastest([&] { linear_bwd(context, backward.data(), count); });
+  linear(context, forward.data(), count);
+  for (int i = 0; i < count; ++i) verify(x.tensor, weights[i].codes.tensor, y[i].tensor);
+  const Times plain = timed([&] { linear(context, forward.data(), count); });
+  report(std::string(name), m, flop, plain, nullptr);
+  const Times plain_bwd = timed([&] { linear_bwd(context, backward.data(), count); });
+  report(std::string(name) + " dx", m, flop, plain_bwd, nullptr);
   for (int i = 0; i < count; ++i) {
-    const std::size_t element = size_of(store());
+    const std::size_t bytes = size_of(store());
     char* a = static_cast<char*>(slab[i].tensor.data);
     float* da = static_cast<float*>(gradient[i].tensor.data);
-    lora_pair pair{a, a + element * rank * k, da, da + rank * k, 0, static_cast<std::int32_t>(rank), store(), scale,
+    lora_pair pair{a, a + bytes * rank * k, da, da + rank * k, 0, static_cast<std::int32_t>(rank), store(), scale,
                    nullptr, {nullptr, nullptr}, 0};
     forward[i].pair = backward[i].pair = pair;
     forward[i].u = backward[i].u = u[i].tensor;
   }
-  const double with = fastest([&] { linear(context, forward.data(), count); });
-  const double with_bwd = fastest([&] { linear_bwd(context, backward.data(), count); });
-  const double read = static_cast<double>(size_of(store())) * flop / 2.0 / static_cast<double>(m);
-  std::printf("%-22s M %4lld  forward %7.1f  r16 +%4.1f %%   dx %7.1f  r16 +%5.1f %%   %6.1f GB/s of weights\n", name,
-              static_cast<long long>(m), flop / plain / 1e9, 100 * (with / plain - 1), flop / plain_bwd / 1e9,
-              100 * (with_bwd / plain_bwd - 1), read / plain / 1e9);
-  std::fflush(stdout);
+  const Times with = timed([&] { linear(context, forward.data(), count); });
+  report(std::string(name) + " r16", m, flop, with, &plain);
+  const Times with_bwd = timed([&] { linear_bwd(context, backward.data(), count); });
+  report(std::string(name) + " dx r16", m, flop, with_bwd, &plain_bwd);
 }
 
 void head(CpuContext& context, std::int64_t m, std::int64_t v, std::int64_t d) {
@@ -143,13 +184,10 @@ void head(CpuContext& context, std::int64_t m, std::int64_t v, std::int64_t d) {
   args.weight_sum = {sum, {2, 1, 1, 1}, 1, LORA_F64};
   args.scored = {scored, {2, 1, 1, 1}, 1, LORA_I32};
   const double flop = 2.0 * static_cast<double>(m * v * d);
-  const double evaluation = fastest([&] { head_loss(context, args); });
+  const std::string name = "head " + std::to_string(v) + "x" + std::to_string(d);
+  report(name + " loss", m, flop, timed([&] { head_loss(context, args); }), nullptr);
   args.dx = dx.tensor;
-  const double training = fastest([&] { head_loss(context, args); });
-  std::printf("head %lldx%lld         M %4lld  loss    %7.1f   loss and dx %7.1f  (%.0f ms)\n", static_cast<long long>(v),
-              static_cast<long long>(d), static_cast<long long>(m), flop / evaluation / 1e9, 2 * flop / training / 1e9,
-              training * 1e3);
-  std::fflush(stdout);
+  report(name + " loss and dx", m, 2 * flop, timed([&] { head_loss(context, args); }), nullptr);
 }
 
 }  // namespace
@@ -160,8 +198,7 @@ int main(int argc, char** argv) {
   limits.threads = argc > 2 ? std::atoi(argv[2]) : 0;
   if (argc > 3) budget = std::atof(argv[3]);
   CpuContext context(limits);
-  std::printf("%s, %s, %d threads; GFLOP/s of the frozen product\n", isa_name(context.isa), use_bf16 ? "bf16" : "f32",
-              context.pool.threads());
+  std::fprintf(stderr, "%s, %d threads\n", isa_name(context.isa), context.pool.threads());
   linears(context, "576x576", 512, {576}, 576);
   linears(context, "192x576", 512, {192}, 576);
   linears(context, "q,k,v 576+192+192x576", 512, {576, 192, 192}, 576);
