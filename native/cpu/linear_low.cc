@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <vector>
 
 namespace lora::cpu {
 namespace {
@@ -11,6 +12,8 @@ namespace {
 // Rows of a low gradient that are brought into the cache at a time, and columns of a task.
 constexpr std::int64_t kRowsAtOnce = 128;
 constexpr std::int64_t kTilesOfTask = 16;
+// Columns (or rows) of A and B that are packed at a time.
+constexpr std::int64_t kStrip = 256;
 
 const char* slab_of(const lora_pair& pair, const void* base, std::int32_t slot) {
   return static_cast<const char*>(base) + static_cast<std::int64_t>(slot) * pair.slot_stride *
@@ -21,26 +24,19 @@ Source matrix(const lora_pair& pair, const void* base, std::int32_t slot, std::i
   return {slab_of(pair, base, slot), pair.dtype, columns, nullptr};
 }
 
-// out[column][width] = rows [first, first + width) of `source`, zero-filled past `rows`: a transposed panel.
-void pack_transposed(const Kernels& kernels, const Source& source, std::int64_t first, std::int64_t rows, int width,
-                     float* out, std::int64_t stride) {
-  const int valid = static_cast<int>(std::min<std::int64_t>(width, rows - first));
-  const void* at[kMostTileColumns];
-  for (int j = 0; j < valid; ++j) {
+// out[column - from][stride] = columns [from, from + count) of rows [first, first + rows): a transposed strip.
+void pack_transposed(const Kernels& kernels, const Source& source, std::int64_t first, std::int64_t rows,
+                     std::int64_t from, std::int64_t count, int stride, float* out) {
+  std::vector<const void*> at(rows);
+  for (std::int64_t j = 0; j < rows; ++j) {
     at[j] = static_cast<const char*>(source.data) +
-            (first + j) * source.columns * static_cast<std::int64_t>(size_of(source.type));
+            ((first + j) * source.columns + from) * static_cast<std::int64_t>(size_of(source.type));
   }
-  if (stride != width) {  // a part of wider rows
-    for (std::int64_t k = 0; k < source.columns; ++k) {
-      for (int j = 0; j < valid; ++j) {
-        out[k * stride + j] = source.type == LORA_F32 ? static_cast<const float*>(at[j])[k]
-                                                      : to_f32(static_cast<const bf16*>(at[j])[k]);
-      }
-    }
-  } else if (source.type == LORA_F32) {
-    kernels.pack_f32(reinterpret_cast<const float* const*>(at), valid, source.columns, out, width);
+  const int valid = static_cast<int>(rows);
+  if (source.type == LORA_F32) {
+    kernels.pack_f32(reinterpret_cast<const float* const*>(at.data()), valid, count, out, stride);
   } else {
-    kernels.pack_bf16(reinterpret_cast<const bf16* const*>(at), valid, source.columns, out, width);
+    kernels.pack_bf16(reinterpret_cast<const bf16* const*>(at.data()), valid, count, out, stride);
   }
 }
 
@@ -165,18 +161,19 @@ LowWeights pack_low_forward(CpuContext& context, const lora_pair& pair, const Gr
   const std::int64_t rank = pair.rank, panels = panels_of(kernels, n), width = kernels.tile_columns;
   LowWeights low{context.workspace.take<float>(groups.count * k * rank),
                  context.workspace.take<float>(groups.count * panels * rank * width)};
-  const std::int64_t downs = rank / 16, each = downs + panels;
+  const std::int64_t downs = (k + kStrip - 1) / kStrip, each = downs + panels;
   context.pool.parallel_for_dynamic(groups.count * each, 8, [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t group = i / each, part = i % each;
       const std::int32_t slot = groups.slot[group];
       if (part < downs) {
-        pack_transposed(kernels, matrix(pair, pair.a, slot, k), part * 16, rank, 16,
-                        low.down + group * k * rank + part * 16, rank);
+        const std::int64_t from = part * kStrip;
+        pack_transposed(kernels, matrix(pair, pair.a, slot, k), 0, rank, from, std::min(kStrip, k - from),
+                        static_cast<int>(rank), low.down + (group * k + from) * rank);
       } else {
-        const std::int64_t panel = part - downs;
-        pack_transposed(kernels, matrix(pair, pair.b, slot, rank), panel * width, n, static_cast<int>(width),
-                        low.up + (group * panels + panel) * rank * width, width);
+        const std::int64_t panel = part - downs, first = panel * width;
+        pack_transposed(kernels, matrix(pair, pair.b, slot, rank), first, std::min(width, n - first), 0, rank,
+                        static_cast<int>(width), low.up + (group * panels + panel) * rank * width);
       }
     }
   });
@@ -189,13 +186,13 @@ LowWeights pack_low_backward(CpuContext& context, const lora_pair& pair, const G
   const std::int64_t rank = pair.rank, panels = panels_of(kernels, k), width = kernels.tile_columns;
   LowWeights low{context.workspace.take<float>(groups.count * n * rank),
                  up ? context.workspace.take<float>(groups.count * panels * rank * width) : nullptr};
-  const std::int64_t strip = 256, downs = (n + strip - 1) / strip, each = downs + (up ? panels : 0);
+  const std::int64_t downs = (n + kStrip - 1) / kStrip, each = downs + (up ? panels : 0);
   context.pool.parallel_for_dynamic(groups.count * each, 4, [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t group = i / each, part = i % each;
       const std::int32_t slot = groups.slot[group];
       if (part < downs) {
-        const std::int64_t first = part * strip, rows = std::min(strip, n - first);
+        const std::int64_t first = part * kStrip, rows = std::min(kStrip, n - first);
         const Source b{slab_of(pair, pair.b, slot), pair.dtype, rank * rows, nullptr};
         read_row(kernels, {static_cast<const char*>(b.data) + first * rank * static_cast<std::int64_t>(size_of(b.type)),
                            b.type, rank * rows, nullptr},
