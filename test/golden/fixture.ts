@@ -1,11 +1,12 @@
 // Reads the golden files: the cases, their numbers, and a model folder put together from config.json and the weights.
 import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Batch } from '../../lib/batch.js';
 
-const here = __dirname;
-const stories = join(here, '..', '..', '..', 'shared', 'models');
+/** This folder, or the copy of it that WHETSTONE_GOLDEN names. */
+const here = (): string => process.env['WHETSTONE_GOLDEN'] ?? dirname(fileURLToPath(import.meta.url));
 
 export interface GoldenTensor {
   readonly shape: readonly number[];
@@ -47,23 +48,23 @@ export function removeFolders(): void {
 }
 
 export function caseNames(): readonly string[] {
-  return readdirSync(join(here, 'cases')).sort();
+  return readdirSync(join(here(), 'cases')).sort();
 }
 
 export function openCase(name: string): GoldenCase {
-  const place = join(here, 'cases', name);
+  const place = join(here(), 'cases', name);
   const facts = JSON.parse(readFileSync(join(place, 'golden.json'), 'utf8')) as
     { weights: string | null; folder: string | null; optimizer: GoldenCase['optimizer'] };
   let folder: string | undefined;
   if (facts.weights === null) {
-    const given = join(stories, facts.folder!);
+    const given = join(here(), '..', '..', '..', 'shared', 'models', facts.folder!);
     folder = existsSync(join(given, 'config.json')) ? given : undefined;
   } else {
     scratch ??= mkdtempSync(join(tmpdir(), 'whetstone-golden-'));
     folder = join(scratch, name);
     if (!existsSync(folder)) {
       cpSync(join(place, 'config.json'), join(folder, 'config.json'), { recursive: true });
-      symlinkSync(join(here, 'weights', `${facts.weights}.safetensors`), join(folder, 'model.safetensors'));
+      symlinkSync(join(here(), 'weights', `${facts.weights}.safetensors`), join(folder, 'model.safetensors'));
     }
   }
   return { name, folder, adapter: join(place, 'adapter'), optimizer: facts.optimizer, tensors: readTensors(join(place, 'golden.safetensors')) };

@@ -5,14 +5,9 @@ import { peftName } from '../../lib/model/names.js';
 import { beyond, relativeError } from './compare.js';
 import { caseNames, floats, goldenBatch, ints, openCase, removeFolders } from './fixture.js';
 import { gradients, greedy, open, single } from './run.js';
+import { BF16_BOUNDS, BOUNDS } from './sides.js';
 
 afterAll(removeFolders);
-
-/** Largest allowed errors. */
-const BOUNDS: Readonly<Record<'oracle' | 'f32', { readonly forward: number; readonly gradient: number; readonly after: number }>> = {
-  oracle: { forward: 1e-9, gradient: 1e-9, after: 1e-8 },
-  f32: { forward: 1e-5, gradient: 1e-5, after: 1e-4 },
-};
 
 const here = caseNames().map((name) => openCase(name)).filter((golden) => golden.folder !== undefined);
 const sides: readonly (keyof typeof BOUNDS)[] = ['oracle', 'f32'];
@@ -80,10 +75,10 @@ describe.each(sides)('on the %s', (side) => {
 test.each(here)('$name: in bf16', async (golden) => {
   const { session, slot } = await open(golden, 'bf16');
   const batch = goldenBatch(golden, 0, slot);
-  expect(relativeError(await session.logits(batch, ints(golden, 'rows')), floats(golden, 'logits'))).toBeLessThanOrEqual(0.05);
+  expect(relativeError(await session.logits(batch, ints(golden, 'rows')), floats(golden, 'logits'))).toBeLessThanOrEqual(BF16_BOUNDS.logits);
   const [loss] = await session.accumulate(batch);
-  expect(relativeError([loss!.lossSum / loss!.weightSum], [floats(golden, 'losses')[0]!])).toBeLessThanOrEqual(0.005);
+  expect(relativeError([loss!.lossSum / loss!.weightSum], [floats(golden, 'losses')[0]!])).toBeLessThanOrEqual(BF16_BOUNDS.loss);
   const means = [...await gradients(session, slot)].map(([name, data]) => [name, Float64Array.from(data, (value) => value / loss!.weightSum)] as const);
-  expect(beyond(0.2, means, (name) => floats(golden, `gradient.${name}`))).toEqual([]);
+  expect(beyond(BF16_BOUNDS.gradient, means, (name) => floats(golden, `gradient.${name}`))).toEqual([]);
   await session.close();
 });

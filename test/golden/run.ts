@@ -8,13 +8,13 @@ import type { GoldenCase } from './fixture.js';
 import { openOn, type Side } from './sides.js';
 
 /** The case's model with its adapter in a slot of a fresh session. */
-export async function open(golden: GoldenCase, side: Side): Promise<{ session: Session; slot: AdapterSlot }> {
+export async function open(golden: GoldenCase, side: Side, device = 'cpu'): Promise<{ session: Session; slot: AdapterSlot }> {
   const { spec, weights } = await loadModel(golden.folder!);
   const adapter = await readAdapter(golden.adapter, spec);
   const session = await openOn(side, {
     spec, weights, slots: 1, rank: Math.max(...adapter.modules.map(({ rank }) => rank)), maxTokens: 1024,
     targets: [...new Set(adapter.modules.map(({ projection }) => projection))], cacheTokens: 256, cacheSequences: 4,
-  });
+  }, device);
   const slot = await session.addAdapter({ modules: adapter.modules });
   await session.writeAdapter(slot, 'weights', adapter.tensors);
   return { session, slot };

@@ -3,7 +3,7 @@
 import { isEngineError } from '../../lib/errors.js';
 import type { GenerateSequence, Session } from '../../lib/engine/types.js';
 import type { ModelSpec } from '../../lib/tensors.js';
-import { allModules, batchOf, openTiny, randomTokens, stir } from '../support/engine.js';
+import { allModules, batchOf, generated as run, openTiny, randomTokens, stir } from '../support/engine.js';
 import { tinySpec, writeTinyModel, type TinyModel } from '../support/tiny-model.js';
 
 jest.setTimeout(60_000);  // machines that are busy with other things
@@ -22,16 +22,6 @@ async function open(model: TinyModel, cacheTokens = 256, cacheSequences = 4): Pr
     await stir(session, slot, 60 + slot);
   }
   return session;
-}
-
-async function run(session: Session, sequences: readonly GenerateSequence[], count: number): Promise<number[][]> {
-  await using generation = await session.generate(sequences);
-  const out: number[][] = sequences.map(() => []);
-  for (let i = 0; i < count; i += 1) {
-    const { tokens } = await generation.next();
-    tokens.forEach((token, q) => out[q]?.push(token));
-  }
-  return out;
 }
 
 /** Argmax of the last row's logits, again and again, without a cache. */

@@ -1,20 +1,21 @@
-// Sessions for tests: on the CPU through the shipped addon, on the f64 oracle through the testing one, with batches
-// put together from plain sequences.
+// Sessions for tests: on the CPU and the f64 oracle through the testing addon, on a GPU through the shipped one, with
+// batches put together from plain sequences.
 import type { Batch } from '../../lib/batch.js';
 import { loadAddon } from '../../lib/engine/native.js';
-import { openSessionWith } from '../../lib/engine/session.js';
-import type { AdapterModule, Session, SessionOptions } from '../../lib/engine/types.js';
+import { openSession, openSessionWith } from '../../lib/engine/session.js';
+import type { AdapterModule, GenerateSequence, Session, SessionOptions } from '../../lib/engine/types.js';
 import type { Projection } from '../../lib/tensors.js';
 import { generator, projections, type TinyModel } from './tiny-model.js';
 
-export type Where = 'cpu' | 'oracle';
+export type Where = 'cpu' | 'oracle' | 'cuda';
 
 /** A session with every projection of a layer, and the head, as targets. */
 export function openTiny(where: Where, model: TinyModel, options: Partial<SessionOptions> = {}): Promise<Session> {
   const targets: readonly Projection[] = [...projections(model.spec), 'head'];
-  return openSessionWith(loadAddon('engine_testing'), where, {
+  const all = {
     spec: model.spec, weights: model.weights, targets, slots: 2, rank: 4, maxTokens: 128, maxSequences: 16, threads: 1, ...options,
-  });
+  };
+  return where === 'cuda' ? openSession({ ...all, device: where }) : openSessionWith(loadAddon('engine_testing'), where, all);
 }
 
 /** One module for each projection of each layer, and the head when asked for. */
@@ -70,6 +71,17 @@ export async function stir(session: Session, slot: number, seed: number, size = 
   const tensors = await session.readAdapter(slot, 'weights');
   for (const { data } of tensors) data.forEach((x, i) => { data[i] = x + size * (2 * random() - 1); });
   await session.writeAdapter(slot, 'weights', tensors);
+}
+
+/** Continues each sequence by `count` tokens. */
+export async function generated(session: Session, sequences: readonly GenerateSequence[], count: number): Promise<number[][]> {
+  await using generation = await session.generate(sequences);
+  const out: number[][] = sequences.map(() => []);
+  for (let i = 0; i < count; i += 1) {
+    const { tokens } = await generation.next();
+    tokens.forEach((token, q) => out[q]?.push(token));
+  }
+  return out;
 }
 
 /** An adapter's tensors end to end. */

@@ -1,0 +1,49 @@
+// The process that does units: it reports over its channel, and may die without taking the run with it.
+import { removeFolders } from '../golden/fixture.js';
+import type { Finding, Outcome, Place } from './outcomes.js';
+import type { Unit } from './unit.js';
+
+export type Message =
+  | { readonly kind: 'at'; readonly place: Place }
+  | { readonly kind: 'outcome'; readonly outcome: Outcome }
+  /** `fresh`: the device is lost to this process; another one must go on. */
+  | { readonly kind: 'done'; readonly fresh: boolean };
+
+const LOST = /device-lost|ERR_DEVICE_LOST/;
+
+function sentence(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return 'code' in error ? `${String(error.code)}: ${error.message}` : error.message;
+}
+
+async function perform(unit: Unit): Promise<boolean> {
+  const send = (message: Message): void => { process.send?.(message); };
+  const { group, op, name, dtype } = unit;
+  let place: Place = { backend: 'none' };
+  let since = performance.now();
+  let lost = false;
+  const add = (finding: Finding): void => {
+    lost ||= finding.outcome === 'failed' && LOST.test(finding.message ?? '');
+    send({ kind: 'outcome', outcome: { group, op, name, dtype, ...place, ...finding, milliseconds: performance.now() - since } });
+    since = performance.now();
+  };
+  try {
+    await unit.run({
+      add,
+      at(next) {
+        place = next;
+        send({ kind: 'at', place });
+      },
+    });
+  } catch (error) {
+    add({ outcome: 'failed', message: sentence(error) });
+  }
+  return lost;
+}
+
+export function work(units: readonly Unit[]): void {
+  process.on('exit', removeFolders);
+  process.on('message', (index: number) => {
+    void perform(units[index]!).then((fresh) => process.send?.({ kind: 'done', fresh } satisfies Message));
+  });
+}
