@@ -70,6 +70,13 @@ std::size_t Workspace::bytes() const {
 }
 
 CpuContext::CpuContext(const lora_limits& limits, Isa isa_)
-    : pool(limits.threads), isa(isa_), kernels(kernels_of(isa_)) {}
+    : pool(limits.threads), isa(isa_), kernels(kernels_of(isa_)) {
+  // Packed rows of two wide siblings and what they give, or one part of the head's logits. Pages that are never used
+  // cost nothing; what needs more, grows.
+  const std::int64_t rows = std::min<std::int64_t>(std::max<std::int64_t>(limits.tokens, 0), 2048);
+  const std::int64_t wide = rows * std::max<std::int64_t>(limits.widest, 0) * 4 * 3;
+  const std::int64_t logits = std::min<std::int64_t>(rows * std::max<std::int64_t>(limits.vocabulary, 0) * 4, 128 << 20);
+  if (wide + logits > 0) workspace.reserve(static_cast<std::size_t>(wide + logits));
+}
 
 }  // namespace lora::cpu
