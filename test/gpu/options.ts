@@ -7,7 +7,8 @@ import { parseArgs } from 'node:util';
 export const USAGE = `Usage: node run.mjs [options]
   --backends cpu,cuda   where to run (cpu, and cuda when a plugin is found)
   --isa all|best|NAME   instruction sets of the CPU backend (all)
-  --only NAME,NAME      operations by the start of their names, or "models", "golden", "operations" (everything)
+  --only NAME,NAME      operations by the start of their names, or "operations",
+                        "checks", "models", "golden" (everything)
   --golden DIR          test/golden of a checkout (DIR "golden" beside this file, or test/golden below this folder)
   --report FILE.json    everything as JSON
   --jobs N              processes at once (a quarter of the cores, at most 4)

@@ -9,7 +9,7 @@ export interface Place {
 
 /** One case in one type, before it ran anywhere. */
 export interface Case {
-  readonly group: 'operations' | 'models' | 'golden';
+  readonly group: 'operations' | 'checks' | 'models' | 'golden';
   readonly op: string;
   readonly name: string;
   readonly dtype: string;
@@ -55,7 +55,9 @@ export const placeName = ({ backend, isa, threads }: Place): string =>
   [backend, isa, threads === undefined ? undefined : `${threads} thread${threads === 1 ? '' : 's'}`].filter(Boolean).join(' ');
 
 export function failureLine(o: Outcome): string {
-  return `FAILED ${o.op} | ${o.name} | ${placeName(o)} | ${o.dtype} | ${o.message ?? ''}`;
+  const parts = (o.message ?? '').split('; ');
+  const more = parts.length > 3 ? `; and ${parts.length - 3} more` : ''; // all of them are in the report
+  return `FAILED ${o.op} | ${o.name} | ${placeName(o)} | ${o.dtype} | ${parts.slice(0, 3).join('; ')}${more}`;
 }
 
 export interface Row {

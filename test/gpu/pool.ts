@@ -3,7 +3,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import type { Outcome, Place } from './outcomes.js';
 import type { Unit } from './unit.js';
-import type { Message } from './worker.js';
+import type { Message, Order } from './worker.js';
 
 /** A backend that kills every process it runs in would take all day. */
 const MOST_LOST = 8;
@@ -43,7 +43,7 @@ export async function runUnits(units: readonly Unit[], { jobs, patience, onOutco
       unit = lost < MOST_LOST ? units[next] : undefined;
       if (unit === undefined) return child.disconnect();
       place = { backend: 'none' };
-      child.send(next, () => undefined); // a process that is gone says so itself
+      child.send({ index: next, name: unit.name } satisfies Order, () => undefined); // a process that is gone says so itself
       next += 1;
     };
     child.on('message', (message: Message) => {

@@ -1,9 +1,11 @@
-// Holds backends against the oracle without jest: operations, whole models, golden files. Bundled to one file that
-// needs a node binary, engine_testing.node beside it and, for "cuda", libwhetstone_cuda.so. See test/gpu/options.ts.
+// Holds backends against the oracle without jest: operations, what test/ops checks of them, whole models, golden
+// files. Bundled to one file that needs a node binary, engine_testing.node beside it and, for "cuda",
+// libwhetstone_cuda.so. See test/gpu/options.ts.
 import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { cpuInfo, findPlugin, probePlugin } from '../../lib/engine/devices.js';
 import { loadAddon } from '../../lib/engine/native.js';
+import { checkUnits } from './checks.js';
 import { goldenUnits } from './golden.js';
 import { modelUnits, type Device } from './models.js';
 import { operationUnits, spots } from './operations.js';
@@ -32,10 +34,10 @@ function pluginPath(): string {
   }
 }
 
-function unitsOf(options: Options, backends: readonly string[]): readonly Unit[] {
+async function unitsOf(options: Options, backends: readonly string[]): Promise<readonly Unit[]> {
   const devices = backends as readonly Device[];
   const units = [
-    ...operationUnits(spots(backends, options.isa, pluginPath())), ...modelUnits(devices),
+    ...operationUnits(spots(backends, options.isa, pluginPath())), ...await checkUnits(backends), ...modelUnits(devices),
     ...(options.golden === undefined ? [] : goldenUnits(devices)),
   ];
   return units.filter(({ group, op }) => wanted(options, group, op));
@@ -66,11 +68,11 @@ async function main(): Promise<number> {
     process.stdout.write(`${USAGE}\n`);
     return 0;
   }
-  settle();
+  if (!options.worker) settle(); // its environment has it all
   if (options.golden !== undefined) process.env['WHETSTONE_GOLDEN'] = resolve(options.golden);
   const asked = options.backends ?? (pluginPath() === '' ? ['cpu'] : ['cpu', 'cuda']);
   if (options.worker) {
-    work(unitsOf(options, (process.env['WHETSTONE_RUN_BACKENDS'] ?? '').split(',')));
+    work(await unitsOf(options, (process.env['WHETSTONE_RUN_BACKENDS'] ?? '').split(',')));
     return 0;
   }
 
@@ -81,9 +83,10 @@ async function main(): Promise<number> {
   if (options.golden === undefined) process.stdout.write('golden cases: not run, there is no --golden DIR\n');
   const backends = asked.filter((backend) => unavailable[backend] === undefined);
   process.env['WHETSTONE_RUN_BACKENDS'] = backends.join(',');
+  if (!backends.includes('cuda')) process.env['WHETSTONE_CUDA_PLUGIN'] = ''; // the checks look there
 
   const outcomes: Outcome[] = [];
-  const units = backends.length === 0 ? [] : unitsOf(options, backends);
+  const units = backends.length === 0 ? [] : await unitsOf(options, backends);
   await runUnits(units, {
     jobs: options.jobs, patience: options.patience,
     onOutcome(outcome) {

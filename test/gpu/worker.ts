@@ -9,6 +9,12 @@ export type Message =
   /** `fresh`: the device is lost to this process; another one must go on. */
   | { readonly kind: 'done'; readonly fresh: boolean };
 
+/** Both sides make the same list of units. */
+export interface Order {
+  readonly index: number;
+  readonly name: string;
+}
+
 const LOST = /device-lost|ERR_DEVICE_LOST/;
 
 function sentence(error: unknown): string {
@@ -43,7 +49,9 @@ async function perform(unit: Unit): Promise<boolean> {
 
 export function work(units: readonly Unit[]): void {
   process.on('exit', removeFolders);
-  process.on('message', (index: number) => {
-    void perform(units[index]!).then((fresh) => process.send?.({ kind: 'done', fresh } satisfies Message));
+  process.on('message', ({ index, name }: Order) => {
+    const unit = units[index];
+    if (unit?.name !== name) throw new Error(`unit ${index}: expected "${name}", this process has "${unit?.name}"`);
+    void perform(unit).then((fresh) => process.send?.({ kind: 'done', fresh } satisfies Message));
   });
 }
