@@ -9,17 +9,36 @@ import { fileURLToPath } from 'node:url';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const FOLDERS = ['base', 'cpu', 'runtime', 'model', 'engine', 'tests'];
-const COMMON = ['-std=c++17', '-O1', '-g', '-fno-omit-frame-pointer', '-ffp-contract=off', '-fno-math-errno', '-pthread',
-  '-Wall', '-Wextra', '-Inative'];
+const COMMON = [
+  '-std=c++17',
+  '-O1',
+  '-g',
+  '-fno-omit-frame-pointer',
+  '-ffp-contract=off',
+  '-fno-math-errno',
+  '-pthread',
+  '-Wall',
+  '-Wextra',
+  '-Inative',
+];
 const KINDS = {
-  address: { flags: ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'],
-    env: { ASAN_OPTIONS: 'detect_leaks=1:strict_string_checks=1:allocator_may_return_null=1', UBSAN_OPTIONS: 'print_stacktrace=1' } },
+  address: {
+    flags: ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'],
+    env: {
+      ASAN_OPTIONS: 'detect_leaks=1:strict_string_checks=1:allocator_may_return_null=1',
+      UBSAN_OPTIONS: 'print_stacktrace=1',
+    },
+  },
   thread: { flags: ['-fsanitize=thread'], env: { TSAN_OPTIONS: 'halt_on_error=1:second_deadlock_stack=1' } },
 };
 
 function listed(folder, pattern) {
   const path = join(root, 'native', folder);
-  return existsSync(path) ? readdirSync(path).filter((name) => pattern.test(name)).map((name) => join(path, name)) : [];
+  return existsSync(path)
+    ? readdirSync(path)
+        .filter((name) => pattern.test(name))
+        .map((name) => join(path, name))
+    : [];
 }
 
 const modified = (path) => (existsSync(path) ? statSync(path).mtimeMs : 0);
@@ -38,7 +57,8 @@ async function build(kind) {
   mkdirSync(out, { recursive: true });
   const sources = FOLDERS.flatMap((folder) => listed(folder, /\.cc$/));
   const objects = sources.map((source) => join(out, `${source.slice(root.length + 8).replaceAll('/', '-')}.o`));
-  const stale = sources.map((source, i) => [source, objects[i]])
+  const stale = sources
+    .map((source, i) => [source, objects[i]])
     .filter(([source, object]) => modified(object) < Math.max(modified(source), newestHeader));
   console.log(`${kind}: compiling ${stale.length} of ${sources.length} files`);
   const worker = async () => {
@@ -60,7 +80,8 @@ for (const kind of wanted.length === 0 ? Object.keys(KINDS) : wanted) {
   const started = Date.now();
   const run = spawnSync(program, { cwd: root, stdio: 'inherit', env: { ...process.env, ...KINDS[kind].env } });
   const good = run.status === 0;
-  console.log(`${kind}: ${good ? 'passed' : `failed (${run.signal ?? `exit ${run.status}`})`} in ${((Date.now() - started) / 1e3).toFixed(1)} s`);
+  const verdict = good ? 'passed' : `failed (${run.signal ?? `exit ${run.status}`})`;
+  console.log(`${kind}: ${verdict} in ${((Date.now() - started) / 1e3).toFixed(1)} s`);
   failed = failed || !good;
 }
 process.exit(failed ? 1 : 0);

@@ -8,7 +8,10 @@ const root = join(__dirname, '..');
 function sources(folder, keep = () => true) {
   const path = join(root, folder);
   if (!existsSync(path)) return [];
-  return readdirSync(path).filter((name) => name.endsWith('.cc') && keep(name)).sort().map((name) => `${folder}/${name}`);
+  return readdirSync(path)
+    .filter((name) => name.endsWith('.cc') && keep(name))
+    .sort()
+    .map((name) => `${folder}/${name}`);
 }
 
 const isTesting = (name) => name.startsWith('testing');
@@ -16,8 +19,10 @@ const isOracle = (name) => name.startsWith('oracle');
 
 const targets = {
   // What both addons share: everything below the addon but the oracle.
-  core: () => ['base', 'cpu', 'runtime', 'model', 'engine'].flatMap((folder) =>
-    sources(`native/${folder}`, (name) => !isOracle(name))),
+  core: () =>
+    ['base', 'cpu', 'runtime', 'model', 'engine'].flatMap((folder) =>
+      sources(`native/${folder}`, (name) => !isOracle(name)),
+    ),
   engine: () => sources('native/addon', (name) => !isTesting(name)),
   testing: () => [...sources('native/addon'), ...sources('native/cpu', isOracle)],
 };

@@ -1,5 +1,5 @@
-// The test door: runs one operation of one backend on buffers that come from a test. Only in engine_testing.node.
-// The border is in test/support/door.ts.
+// The test door: runs one operation of one backend on buffers that come from a test. Only in
+// engine_testing.node. The border is in test/support/door.ts.
 #ifndef LORA_ADDON_TESTING_H
 #define LORA_ADDON_TESTING_H
 
@@ -28,7 +28,8 @@ struct Bench {
   void require(lora_status status, const std::string& what) const;
 };
 
-// "cpu" with an instruction set ("" picks the best), "oracle", or the path of a plugin; 0 threads: one per core.
+// "cpu" with an instruction set ("" picks the best), "oracle", or the path of a plugin; 0 threads: one per
+// core.
 Bench& bench(const std::string& backend, const std::string& isa, int threads);
 
 // Device memory between two runs of sentinel bytes. What nobody wrote stays NaN.
@@ -57,9 +58,9 @@ struct Call {
   Bench& bench;
   std::map<std::string, std::unique_ptr<GuardedBuffer>> buffers;  // named by the test
   std::vector<std::unique_ptr<GuardedBuffer>> unnamed;            // routes, seeds, scales
-  std::vector<std::unique_ptr<std::uint8_t[]>> host;              // arrays that the contract wants in host memory
-  std::vector<std::pair<Napi::Value, lora_route>> routes;         // made so far, by their `begin`
-  std::vector<std::uint8_t> args;                                 // `count` argument structs
+  std::vector<std::unique_ptr<std::uint8_t[]>> host;       // arrays that the contract wants in host memory
+  std::vector<std::pair<Napi::Value, lora_route>> routes;  // made so far, by their `begin`
+  std::vector<std::uint8_t> args;                          // `count` argument structs
   std::int32_t count = 0;
 
   explicit Call(Bench& b) : bench(b) {}

@@ -93,7 +93,8 @@ std::vector<std::uint8_t> GuardedBuffer::read() const {
 
 bool GuardedBuffer::sentinels_intact() const {
   std::vector<std::uint8_t> all(bytes_ + 2 * kGuard);
-  bench_.require(bench_.table.copy(bench_.stream, all.data(), whole_, all.size(), LORA_DEVICE_TO_HOST), "copy");
+  bench_.require(bench_.table.copy(bench_.stream, all.data(), whole_, all.size(), LORA_DEVICE_TO_HOST),
+                 "copy");
   bench_.require(bench_.table.stream_wait(bench_.stream), "stream_wait");
   const auto intact = [&](std::size_t from) {
     return std::all_of(all.begin() + static_cast<std::ptrdiff_t>(from),

@@ -1,5 +1,5 @@
-// runOp: fills buffers, runs an operation some times, and says what came out, whether it repeated bit for bit, and
-// whether anything was written that should not have been.
+// runOp: fills buffers, runs an operation some times, and says what came out, whether it repeated bit for
+// bit, and whether anything was written that should not have been.
 #include <cstring>
 
 #include "addon/testing.h"
@@ -55,7 +55,8 @@ std::uint8_t* bytes_of_array(const Napi::TypedArray& array) {
 }  // namespace
 
 // runOp({ backend, isa, threads, op, repeat, buffers: { name: { data, role } }, args: [{...}] })
-//   -> { status, message, milliseconds, repeats, broken: [names of buffers written out of bounds or against their role] }
+//   -> { status, message, milliseconds, repeats, broken: [names of buffers written out of bounds or against
+//   their role] }
 // Results are written into the given arrays of role "out" and "inout".
 Napi::Value run_op(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -116,13 +117,16 @@ Napi::Value run_op(const Napi::CallbackInfo& info) {
     if (!buffer->sentinels_intact()) broken.Set(broken.Length(), name + " (past its end)");
   }
   for (const auto& buffer : call.unnamed) {
-    if (!buffer->sentinels_intact()) broken.Set(broken.Length(), "a route, stream or packed weight (past its end)");
+    if (!buffer->sentinels_intact())
+      broken.Set(broken.Length(), "a route, stream or packed weight (past its end)");
   }
   for (const Given& g : given) {
     if (g.array.ByteLength() == 0) continue;
     if (g.out || g.changes) {
-      if (first.count(g.name) != 0) std::memcpy(bytes_of_array(g.array), first[g.name].data(), first[g.name].size());
-    } else if (std::memcmp(call.buffers[g.name]->read().data(), bytes_of_array(g.array), g.array.ByteLength()) != 0) {
+      if (first.count(g.name) != 0)
+        std::memcpy(bytes_of_array(g.array), first[g.name].data(), first[g.name].size());
+    } else if (std::memcmp(call.buffers[g.name]->read().data(), bytes_of_array(g.array),
+                           g.array.ByteLength()) != 0) {
       broken.Set(broken.Length(), g.name + " (an input)");
     }
   }

@@ -1,9 +1,10 @@
-// Attention backward in tiles: probabilities are made again from the kept log-sum-exp. Included by ops_<isa>.cc;
-// formulas in docs/math/attention.md.
+// Attention backward in tiles: probabilities are made again from the kept log-sum-exp. Included by
+// ops_<isa>.cc; formulas in docs/math/attention.md.
 //
-// One item of work is one sequence with one query head. It walks blocks of queries, and for each the tiles of keys
-// that they see; dq of a block is finished there, dk and dv of the head are sums in scratch of [T, E] that are added
-// over the heads that share a key head at the end, in order. So results do not depend on the number of threads.
+// One item of work is one sequence with one query head. It walks blocks of queries, and for each the tiles of
+// keys that they see; dq of a block is finished there, dk and dv of the head are sums in scratch of [T, E]
+// that are added over the heads that share a key head at the end, in order. So results do not depend on the
+// number of threads.
 #ifndef LORA_CPU_ATTENTION_BWD_IMPL_H
 #define LORA_CPU_ATTENTION_BWD_IMPL_H
 
@@ -52,10 +53,12 @@ inline void backward_scores(float* p, float* ds, std::int64_t padded, std::int64
 // Queries [first, first + rows) of sequence s at head h; dk and dv are this head's sums, rows of Ep from the
 // sequence's first.
 template <class Store>
-inline void attention_bwd_block(const lora_attention_bwd_args& a, std::int64_t s, std::int64_t h, std::int64_t first,
-                                std::int64_t rows, BackwardScratch& w, float* dk, float* dv) {
+inline void attention_bwd_block(const lora_attention_bwd_args& a, std::int64_t s, std::int64_t h,
+                                std::int64_t first, std::int64_t rows, BackwardScratch& w, float* dk,
+                                float* dv) {
   const std::int64_t T = a.q.shape[0], H = a.q.shape[1], E = a.q.shape[2], G = a.k.shape[1];
-  const std::int64_t Ep = round_up(E, kLanes), padded = round_up(rows, kLanes), t0 = a.q_begin_host[s] + first;
+  const std::int64_t Ep = round_up(E, kLanes), padded = round_up(rows, kLanes),
+                     t0 = a.q_begin_host[s] + first;
   const float scale = static_cast<float>(a.scale);
   w.sight.set(rows, padded, first, 1, 0, a.window);
   std::memset(w.q_turned, 0, sizeof(float) * static_cast<std::size_t>(E * padded));
@@ -109,19 +112,22 @@ void attention_bwd(CpuContext& context, const lora_attention_bwd_args& a) {
   std::int32_t* order = context.workspace.take<std::int32_t>(Q);
   for (std::int64_t s = 0; s < Q; ++s) order[s] = static_cast<std::int32_t>(s);
   std::sort(order, order + Q, [&](std::int32_t x, std::int32_t y) {  // the longest first: better balanced
-    const std::int32_t nx = a.q_begin_host[x + 1] - a.q_begin_host[x], ny = a.q_begin_host[y + 1] - a.q_begin_host[y];
+    const std::int32_t nx = a.q_begin_host[x + 1] - a.q_begin_host[x],
+                       ny = a.q_begin_host[y + 1] - a.q_begin_host[y];
     return nx != ny ? nx > ny : x < y;
   });
 
   context.pool.parallel_for_dynamic(Q * H, 1, [&](std::int64_t begin, std::int64_t end, int worker) {
     for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t s = order[i / H], h = i % H, from = a.q_begin_host[s], n = a.q_begin_host[s + 1] - from;
+      const std::int64_t s = order[i / H], h = i % H, from = a.q_begin_host[s],
+                         n = a.q_begin_host[s + 1] - from;
       BackwardScratch w(scratch + worker * each, E, Ep);
       float *head_dk = dk + (h * T + from) * Ep, *head_dv = dv + (h * T + from) * Ep;
       std::memset(head_dk, 0, sizeof(float) * static_cast<std::size_t>(n * Ep));
       std::memset(head_dv, 0, sizeof(float) * static_cast<std::size_t>(n * Ep));
       for (std::int64_t first = 0; first < n; first += kQueryRows) {
-        attention_bwd_block<Store>(a, s, h, first, n - first < kQueryRows ? n - first : kQueryRows, w, head_dk, head_dv);
+        attention_bwd_block<Store>(a, s, h, first, n - first < kQueryRows ? n - first : kQueryRows, w,
+                                   head_dk, head_dv);
       }
     }
   });

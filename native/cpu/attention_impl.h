@@ -1,9 +1,11 @@
-// Attention forward in tiles, with a running maximum and sum (Milakov & Gimelshein 2018; Rabe & Staats 2021; Dao et
-// al. 2022), and the single-query form that decoding uses. Included by ops_<isa>.cc; docs/math/attention.md.
+// Attention forward in tiles, with a running maximum and sum (Milakov & Gimelshein 2018; Rabe & Staats 2021;
+// Dao et al. 2022), and the single-query form that decoding uses. Included by ops_<isa>.cc;
+// docs/math/attention.md.
 //
-// One item of work is a block of queries of one sequence with all query heads that share one key head: those rows
-// read the same keys. Scores are kept turned, [keys, rows], so that maxima and sums of a row are taken lane by lane
-// and the queries are the vectors of the first product. Items are independent, so results do not depend on threads.
+// One item of work is a block of queries of one sequence with all query heads that share one key head: those
+// rows read the same keys. Scores are kept turned, [keys, rows], so that maxima and sums of a row are taken
+// lane by lane and the queries are the vectors of the first product. Items are independent, so results do not
+// depend on threads.
 #ifndef LORA_CPU_ATTENTION_IMPL_H
 #define LORA_CPU_ATTENTION_IMPL_H
 
@@ -29,20 +31,21 @@ inline void narrow_row(const float* from, std::int64_t n, float by, Store* to) {
 
 // Keys [from, from + count) of one head, widened to rows of Ep.
 template <class Store>
-inline void widen_keys(const Store* k, std::int64_t step, std::int64_t count, std::int64_t E, std::int64_t Ep, float* to) {
+inline void widen_keys(const Store* k, std::int64_t step, std::int64_t count, std::int64_t E, std::int64_t Ep,
+                       float* to) {
   for (std::int64_t j = 0; j < count; ++j) widen_row(k + j * step, E, 1.0f, to + j * Ep);
 }
 
 // The keys that each row of an item sees: [low, high], in rows of the sequence.
 struct Sight {
   std::int32_t *low, *high;
-  std::int64_t lowest, highest;          // over all rows: what must be visited
-  std::int64_t all_from, all_to;         // keys in [all_from, all_to] are seen by every row
+  std::int64_t lowest, highest;   // over all rows: what must be visited
+  std::int64_t all_from, all_to;  // keys in [all_from, all_to] are seen by every row
 
-  // Row r belongs to query first + r / group, at position `offset` further on. Rows past `rows` see everything:
-  // they are padding, and nobody reads them.
-  void set(std::int64_t rows, std::int64_t padded, std::int64_t first, std::int64_t group, std::int64_t offset,
-           std::int64_t window) {
+  // Row r belongs to query first + r / group, at position `offset` further on. Rows past `rows` see
+  // everything: they are padding, and nobody reads them.
+  void set(std::int64_t rows, std::int64_t padded, std::int64_t first, std::int64_t group,
+           std::int64_t offset, std::int64_t window) {
     for (std::int64_t r = 0; r < padded; ++r) {
       const std::int64_t position = first + r / group + offset;
       const std::int64_t from = window > 0 && position - window + 1 > 0 ? position - window + 1 : 0;
@@ -54,11 +57,14 @@ struct Sight {
     all_from = low[rows - 1];
     all_to = high[0];
   }
-  bool partial(std::int64_t key, std::int64_t count) const { return key < all_from || key + count - 1 > all_to; }
+  bool partial(std::int64_t key, std::int64_t count) const {
+    return key < all_from || key + count - 1 > all_to;
+  }
 };
 
 // -inf where row r does not see key k0 + j.
-inline void hide(float* scores, std::int64_t padded, std::int64_t k0, std::int64_t count, const Sight& sight) {
+inline void hide(float* scores, std::int64_t padded, std::int64_t k0, std::int64_t count,
+                 const Sight& sight) {
   for (std::int64_t r = 0; r < padded; r += kLanes) {
     Vi low, high;
     std::memcpy(&low, sight.low + r, sizeof low);
@@ -71,9 +77,10 @@ inline void hide(float* scores, std::int64_t padded, std::int64_t k0, std::int64
   }
 }
 
-// Moves each row's running maximum and sum over `count` more keys; scores become e^(score - maximum), `fade` what
-// earlier sums must be multiplied by.
-inline void advance(float* scores, std::int64_t padded, std::int64_t count, float* top, float* sum, float* fade) {
+// Moves each row's running maximum and sum over `count` more keys; scores become e^(score - maximum), `fade`
+// what earlier sums must be multiplied by.
+inline void advance(float* scores, std::int64_t padded, std::int64_t count, float* top, float* sum,
+                    float* fade) {
   for (std::int64_t r = 0; r < padded; r += kLanes) {
     const Vf before = load(top + r);
     Vf most = before;
@@ -116,8 +123,8 @@ struct ForwardScratch {
 
 // One item: queries [first, first + count) of sequence s with key head g.
 template <class Store>
-inline void attention_item(const lora_attention_args& a, std::int64_t s, std::int64_t first, std::int64_t count,
-                           std::int64_t g, float* scratch, std::int64_t scratch_rows) {
+inline void attention_item(const lora_attention_args& a, std::int64_t s, std::int64_t first,
+                           std::int64_t count, std::int64_t g, float* scratch, std::int64_t scratch_rows) {
   const std::int64_t T = a.q.shape[0], H = a.q.shape[1], E = a.q.shape[2], G = a.k.shape[1], group = H / G;
   const std::int64_t Ep = round_up(E, kLanes), rows = count * group, padded = round_up(rows, kLanes);
   const std::int64_t n = a.q_begin_host[s + 1] - a.q_begin_host[s], keys = a.k_count_host[s];
@@ -150,7 +157,8 @@ inline void attention_item(const lora_attention_args& a, std::int64_t s, std::in
     if (k0 != w.sight.lowest) {
       for (std::int64_t r = 0; r < rows; ++r) {
         if (w.fade[r] == 1.0f) continue;
-        for (std::int64_t e = 0; e < Ep; e += kLanes) store(w.out + r * Ep + e, load(w.out + r * Ep + e) * w.fade[r]);
+        for (std::int64_t e = 0; e < Ep; e += kLanes)
+          store(w.out + r * Ep + e, load(w.out + r * Ep + e) * w.fade[r]);
       }
     }
     small_product<Left::kTurned>(rows, Ep, tile, w.scores, padded, w.values, Ep, w.out, Ep, true);
@@ -165,17 +173,23 @@ inline void attention_item(const lora_attention_args& a, std::int64_t s, std::in
 
 constexpr std::int64_t kDecodeKeys = 256;
 
-inline std::int64_t decode_floats(std::int64_t group, std::int64_t Ep) { return group * (2 * Ep + kDecodeKeys + 2); }
+inline std::int64_t decode_floats(std::int64_t group, std::int64_t Ep) {
+  return group * (2 * Ep + kDecodeKeys + 2);
+}
 
-// One query with the heads that share key head g, straight from the cache: no tile is worth packing for one row.
+// One query with the heads that share key head g, straight from the cache: no tile is worth packing for one
+// row.
 template <class Store>
 inline void attention_decode(const lora_attention_args& a, std::int64_t s, std::int64_t g, float* scratch) {
   const std::int64_t T = a.q.shape[0], H = a.q.shape[1], E = a.q.shape[2], G = a.k.shape[1], group = H / G;
-  const std::int64_t Ep = round_up(E, kLanes), t = a.q_begin_host[s], last = a.k_count_host[s] - 1, step = G * E;
+  const std::int64_t Ep = round_up(E, kLanes), t = a.q_begin_host[s], last = a.k_count_host[s] - 1,
+                     step = G * E;
   const std::int64_t low = a.window > 0 && last - a.window + 1 > 0 ? last - a.window + 1 : 0;
-  float *q = scratch, *out = q + group * Ep, *scores = out + group * Ep, *top = scores + group * kDecodeKeys, *sums = top + group;
+  float *q = scratch, *out = q + group * Ep, *scores = out + group * Ep, *top = scores + group * kDecodeKeys,
+        *sums = top + group;
   for (std::int64_t h = 0; h < group; ++h) {
-    widen_row(static_cast<const Store*>(a.q.data) + (t * H + g * group + h) * E, E, static_cast<float>(a.scale), q + h * Ep);
+    widen_row(static_cast<const Store*>(a.q.data) + (t * H + g * group + h) * E, E,
+              static_cast<float>(a.scale), q + h * Ep);
     top[h] = -__builtin_inff();
     sums[h] = 0;
   }
@@ -189,7 +203,9 @@ inline void attention_decode(const lora_attention_args& a, std::int64_t s, std::
     for (std::int64_t j = 0; j < tile; ++j) {
       for (std::int64_t h = 0; h < group; ++h) {
         Vf dots{};
-        columns(E, [&](std::int64_t e, int lanes) { dots = fma(load_n(k + j * step + e, lanes), load(q + h * Ep + e), dots); });
+        columns(E, [&](std::int64_t e, int lanes) {
+          dots = fma(load_n(k + j * step + e, lanes), load(q + h * Ep + e), dots);
+        });
         scores[h * kDecodeKeys + j] = sum(dots);
       }
     }
@@ -222,7 +238,8 @@ inline void attention_decode(const lora_attention_args& a, std::int64_t s, std::
   }
   for (std::int64_t h = 0; h < group; ++h) {
     narrow_row(out + h * Ep, E, 1.0f / sums[h], static_cast<Store*>(a.o.data) + (t * H + g * group + h) * E);
-    if (a.lse.data != nullptr) static_cast<float*>(a.lse.data)[(g * group + h) * T + t] = top[h] + ::logf(sums[h]);
+    if (a.lse.data != nullptr)
+      static_cast<float*>(a.lse.data)[(g * group + h) * T + t] = top[h] + ::logf(sums[h]);
   }
 }
 
@@ -232,10 +249,12 @@ struct AttentionItem {
 
 template <class Store>
 void attention(CpuContext& context, const lora_attention_args& a) {
-  const std::int64_t H = a.q.shape[1], E = a.q.shape[2], G = a.k.shape[1], group = H / G, Q = a.k_count.shape[0];
+  const std::int64_t H = a.q.shape[1], E = a.q.shape[2], G = a.k.shape[1], group = H / G,
+                     Q = a.k_count.shape[0];
   const std::int64_t Ep = round_up(E, kLanes), block = kQueryRows / group > 0 ? kQueryRows / group : 1;
   std::int64_t items = 0;
-  for (std::int64_t s = 0; s < Q; ++s) items += (a.q_begin_host[s + 1] - a.q_begin_host[s] + block - 1) / block;
+  for (std::int64_t s = 0; s < Q; ++s)
+    items += (a.q_begin_host[s + 1] - a.q_begin_host[s] + block - 1) / block;
   if (items == 0 || E == 0) return;
 
   const Workspace::Scope scope(context.workspace);
@@ -245,7 +264,8 @@ void attention(CpuContext& context, const lora_attention_args& a) {
     const std::int64_t n = a.q_begin_host[s + 1] - a.q_begin_host[s];
     for (std::int64_t first = (n - 1) / block * block; n > 0 && first >= 0; first -= block) {
       const std::int64_t count = n - first < block ? n - first : block;
-      list[made++] = {static_cast<std::int32_t>(s), static_cast<std::int32_t>(first), static_cast<std::int32_t>(count)};
+      list[made++] = {static_cast<std::int32_t>(s), static_cast<std::int32_t>(first),
+                      static_cast<std::int32_t>(count)};
     }
   }
   const std::int64_t padded = round_up(block * group, kLanes);
@@ -259,7 +279,8 @@ void attention(CpuContext& context, const lora_attention_args& a) {
       if (alone) {
         attention_decode<Store>(a, item.sequence, i % G, scratch + worker * each);
       } else {
-        attention_item<Store>(a, item.sequence, item.first, item.count, i % G, scratch + worker * each, padded);
+        attention_item<Store>(a, item.sequence, item.first, item.count, i % G, scratch + worker * each,
+                              padded);
       }
     }
   });

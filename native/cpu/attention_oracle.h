@@ -31,7 +31,8 @@ Real dot_rows(const Store* x, const Store* y, std::int64_t n) {
 
 template <class Real, class Store>
 void attention_oracle(const lora_attention_args& a) {
-  const std::int64_t T = a.q.shape[0], H = a.q.shape[1], E = a.q.shape[2], G = a.k.shape[1], Q = a.k_count.shape[0];
+  const std::int64_t T = a.q.shape[0], H = a.q.shape[1], E = a.q.shape[2], G = a.k.shape[1],
+                     Q = a.k_count.shape[0];
   for (std::int64_t s = 0; s < Q; ++s) {
     const std::int64_t first = a.q_begin_host[s], n = a.q_begin_host[s + 1] - first, keys = a.k_count_host[s];
     for (std::int64_t i = 0; i < n; ++i) {
@@ -42,13 +43,15 @@ void attention_oracle(const lora_attention_args& a) {
           return data<Store>(t) + ((a.k_begin_host[s] + j) * G + h / (H / G)) * E;
         };
         std::vector<Real> p(static_cast<std::size_t>(seen.high - seen.low + 1));
-        for (std::int64_t j = seen.low; j <= seen.high; ++j) p[j - seen.low] = Real(a.scale) * dot_rows<Real>(q, row(a.k, j), E);
+        for (std::int64_t j = seen.low; j <= seen.high; ++j)
+          p[j - seen.low] = Real(a.scale) * dot_rows<Real>(q, row(a.k, j), E);
         const Real top = *std::max_element(p.begin(), p.end());
         Real sum = 0;
         for (Real& x : p) sum += x = std::exp(x - top);
         for (std::int64_t e = 0; e < E; ++e) {
           Real o = 0;
-          for (std::int64_t j = seen.low; j <= seen.high; ++j) o += p[j - seen.low] * value<Real>(row(a.v, j)[e]);
+          for (std::int64_t j = seen.low; j <= seen.high; ++j)
+            o += p[j - seen.low] * value<Real>(row(a.v, j)[e]);
           set(data<Store>(a.o)[((first + i) * H + h) * E + e], o / sum);
         }
         if (a.lse.data != nullptr) data<Real>(a.lse)[h * T + first + i] = top + std::log(sum);
@@ -61,7 +64,8 @@ void attention_oracle(const lora_attention_args& a) {
 // dq = scale * ds k;  dk = scale * ds^T q;  dv = p^T dout
 template <class Real, class Store>
 void attention_bwd_oracle(const lora_attention_bwd_args& a) {
-  const std::int64_t T = a.q.shape[0], H = a.q.shape[1], E = a.q.shape[2], G = a.k.shape[1], Q = a.q_begin.shape[0] - 1;
+  const std::int64_t T = a.q.shape[0], H = a.q.shape[1], E = a.q.shape[2], G = a.k.shape[1],
+                     Q = a.q_begin.shape[0] - 1;
   std::vector<Real> dk(static_cast<std::size_t>(T * G * E)), dv(dk.size()), dq(static_cast<std::size_t>(E));
   for (std::int64_t s = 0; s < Q; ++s) {
     const std::int64_t first = a.q_begin_host[s], n = a.q_begin_host[s + 1] - first;
@@ -70,7 +74,8 @@ void attention_bwd_oracle(const lora_attention_bwd_args& a) {
       for (std::int64_t h = 0; h < H; ++h) {
         const std::int64_t at = ((first + i) * H + h) * E;
         const Store *q = data<Store>(a.q) + at, *dout = data<Store>(a.dout) + at;
-        const Real through = dot_rows<Real>(dout, data<Store>(a.o) + at, E), lse = data<Real>(a.lse)[h * T + first + i];
+        const Real through = dot_rows<Real>(dout, data<Store>(a.o) + at, E),
+                   lse = data<Real>(a.lse)[h * T + first + i];
         std::fill(dq.begin(), dq.end(), Real(0));
         for (std::int64_t j = seen.low; j <= seen.high; ++j) {
           const std::int64_t key = ((first + j) * G + h / (H / G)) * E;

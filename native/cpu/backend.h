@@ -1,4 +1,5 @@
-// The two tables that native/cpu fills: the shipped CPU backend, and the f64 oracle that only engine_testing.node has.
+// The two tables that native/cpu fills: the shipped CPU backend, and the f64 oracle that only
+// engine_testing.node has.
 #ifndef LORA_CPU_BACKEND_H
 #define LORA_CPU_BACKEND_H
 
@@ -12,8 +13,8 @@ namespace lora::cpu {
 lora_status cpu_backend(lora_backend* out);
 lora_status oracle_backend(lora_backend* out);
 
-// Instruction sets that run here, weakest first, and the one that a device opened now would use. The latter throws
-// when the environment variable WHETSTONE_ISA names none of them.
+// Instruction sets that run here, weakest first, and the one that a device opened now would use. The latter
+// throws when the environment variable WHETSTONE_ISA names none of them.
 std::vector<std::string> cpu_isas();
 std::string cpu_isa();
 

@@ -45,7 +45,8 @@ bool Check::tensor(const char* name, const lora_tensor& t, lora_dtype dtype,
   return there(name, t);
 }
 
-bool Check::like(const char* name, const lora_tensor& t, lora_dtype dtype, std::int64_t elements, std::int64_t last) {
+bool Check::like(const char* name, const lora_tensor& t, lora_dtype dtype, std::int64_t elements,
+                 std::int64_t last) {
   const bool sized = t.dims >= 1 && t.dims <= LORA_MAX_DIMS;
   if (!sized || t.dtype != dtype || elements_of(t) != elements || t.shape[t.dims - 1] != last) {
     invalid(std::string("expected ") + name + " as " + name_of(dtype) + " with " + std::to_string(elements) +
@@ -57,8 +58,8 @@ bool Check::like(const char* name, const lora_tensor& t, lora_dtype dtype, std::
 
 lora_dtype Check::store(const char* name, const lora_tensor& t) {
   if (t.dtype == LORA_F32 || t.dtype == LORA_BF16 || (f64_ && t.dtype == LORA_F64)) return t.dtype;
-  unsupported(std::string("expected ") + name + (f64_ ? " as f32, bf16 or f64, got " : " as f32 or bf16, got ") +
-              name_of(t.dtype));
+  unsupported(std::string("expected ") + name +
+              (f64_ ? " as f32, bf16 or f64, got " : " as f32 or bf16, got ") + name_of(t.dtype));
   return t.dtype;
 }
 
@@ -69,7 +70,8 @@ bool Check::range(const char* name, const lora_tensor& t, std::int64_t low, std:
   for (std::int64_t i = 0; i < count; ++i) {
     if (values[i] >= low && values[i] < high) continue;
     invalid(std::string("expected every ") + name + " from " + std::to_string(low) + " to " +
-            std::to_string(high - 1) + ", got " + std::to_string(values[i]) + " at index " + std::to_string(i));
+            std::to_string(high - 1) + ", got " + std::to_string(values[i]) + " at index " +
+            std::to_string(i));
     return false;
   }
   return true;
@@ -82,7 +84,8 @@ bool Check::route(const lora_route& r, std::int64_t rows) {
     return false;
   }
   bool sorted = r.begin[0] == 0 && r.begin[r.segments] == rows;
-  for (std::int32_t i = 0; i < r.segments; ++i) sorted = sorted && r.begin[i] <= r.begin[i + 1] && r.slot[i] >= -1;
+  for (std::int32_t i = 0; i < r.segments; ++i)
+    sorted = sorted && r.begin[i] <= r.begin[i + 1] && r.slot[i] >= -1;
   if (!sorted) {
     invalid("expected the route's begin to rise from 0 to " + std::to_string(rows) +
             " and slots of at least -1; check how the batch was packed");

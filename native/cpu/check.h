@@ -1,5 +1,5 @@
-// Checks of an operation's arguments: enough to protect memory and to say in words what does not fit. The same
-// checks answer `supports`, where nothing has an address yet.
+// Checks of an operation's arguments: enough to protect memory and to say in words what does not fit. The
+// same checks answer `supports`, where nothing has an address yet.
 #ifndef LORA_CPU_CHECK_H
 #define LORA_CPU_CHECK_H
 
@@ -26,9 +26,11 @@ class Check {
   void unsupported(const std::string& sentence) { add(LORA_UNSUPPORTED, sentence); }
 
   // t must be there, with this dtype and shape.
-  bool tensor(const char* name, const lora_tensor& t, lora_dtype dtype, std::initializer_list<std::int64_t> shape);
+  bool tensor(const char* name, const lora_tensor& t, lora_dtype dtype,
+              std::initializer_list<std::int64_t> shape);
   // t must be there, with this dtype and as many elements; its last extent must be `last`.
-  bool like(const char* name, const lora_tensor& t, lora_dtype dtype, std::int64_t elements, std::int64_t last);
+  bool like(const char* name, const lora_tensor& t, lora_dtype dtype, std::int64_t elements,
+            std::int64_t last);
   // The dtype of activations, from the tensor that leads the call: f32 or bf16 (or f64 in the oracle).
   lora_dtype store(const char* name, const lora_tensor& t);
   // Every value of an i32 tensor in [low, high). Not while planning.

@@ -1,17 +1,20 @@
-// The argument checks of each operation that this folder's rows, attention and update files implement. Letters as
-// in abi/backend.h. The product operations check themselves.
+// The argument checks of each operation that this folder's rows, attention and update files implement.
+// Letters as in abi/backend.h. The product operations check themselves.
 #include "base/dtype.h"
 #include "cpu/check.h"
 
 namespace lora::cpu {
 namespace {
 
-std::int64_t last_extent(const lora_tensor& t) { return t.dims >= 1 && t.dims <= LORA_MAX_DIMS ? t.shape[t.dims - 1] : 1; }
+std::int64_t last_extent(const lora_tensor& t) {
+  return t.dims >= 1 && t.dims <= LORA_MAX_DIMS ? t.shape[t.dims - 1] : 1;
+}
 
 std::string number(std::int64_t n) { return std::to_string(n); }
 
 // [begin[0] = 0 .. begin[count] = rows], rising.
-bool check_starts(Check& c, const char* name, const std::int32_t* begin, std::int64_t count, std::int64_t rows) {
+bool check_starts(Check& c, const char* name, const std::int32_t* begin, std::int64_t count,
+                  std::int64_t rows) {
   if (c.planning()) return true;
   if (begin == nullptr) {
     c.invalid(std::string("expected ") + name + "_host in host memory, got none");
@@ -19,7 +22,8 @@ bool check_starts(Check& c, const char* name, const std::int32_t* begin, std::in
   }
   bool rises = begin[0] == 0 && begin[count] == rows;
   for (std::int64_t i = 0; i < count; ++i) rises = rises && begin[i] <= begin[i + 1];
-  if (!rises) c.invalid(std::string("expected ") + name + " to rise from 0 to " + number(rows) + ", the rows of q");
+  if (!rises)
+    c.invalid(std::string("expected ") + name + " to rise from 0 to " + number(rows) + ", the rows of q");
   return rises;
 }
 
@@ -87,7 +91,9 @@ void check(Check& c, const lora_rope_args& a) {
   if (a.k.data != nullptr) c.tensor("k", a.k, store, {T, a.k.shape[1], E});
   c.tensor("cos", a.cos, real, {T, I});
   c.tensor("sin", a.sin, real, {T, I});
-  if (2 * I > E) c.invalid("expected at most " + number(E / 2) + " rotated pairs in a head of " + number(E) + ", got " + number(I));
+  if (2 * I > E)
+    c.invalid("expected at most " + number(E / 2) + " rotated pairs in a head of " + number(E) + ", got " +
+              number(I));
   if (a.sign != 1.0f && a.sign != -1.0f) c.invalid("expected sign 1 or -1, got " + std::to_string(a.sign));
 }
 
@@ -115,9 +121,9 @@ void check(Check& c, const lora_attention_args& a) {
     const std::int64_t queries = a.q_begin_host[s + 1] - a.q_begin_host[s];
     const std::int64_t first = a.k_begin_host[s], count = a.k_count_host[s];
     if (first >= 0 && count >= queries && first + count <= S && count <= a.longest) continue;
-    c.invalid("expected sequence " + number(s) + " to have at least as many keys as queries (" + number(queries) +
-              "), at most longest (" + number(a.longest) + "), within the " + number(S) + " rows of k; got " +
-              number(count) + " from row " + number(first));
+    c.invalid("expected sequence " + number(s) + " to have at least as many keys as queries (" +
+              number(queries) + "), at most longest (" + number(a.longest) + "), within the " + number(S) +
+              " rows of k; got " + number(count) + " from row " + number(first));
   }
 }
 
@@ -141,15 +147,16 @@ void check(Check& c, const lora_attention_bwd_args& a) {
   if (!c.ok() || !check_starts(c, "q_begin", a.q_begin_host, Q, T) || c.planning()) return;
   for (std::int64_t s = 0; s < Q; ++s) {
     if (a.q_begin_host[s + 1] - a.q_begin_host[s] <= a.longest) continue;
-    c.invalid("expected no sequence longer than longest (" + number(a.longest) + "), sequence " + number(s) + " has " +
-              number(a.q_begin_host[s + 1] - a.q_begin_host[s]) + " rows");
+    c.invalid("expected no sequence longer than longest (" + number(a.longest) + "), sequence " + number(s) +
+              " has " + number(a.q_begin_host[s + 1] - a.q_begin_host[s]) + " rows");
   }
 }
 
 void check(Check& c, const lora_swiglu_args& a) {
   const std::int64_t n = elements_of(a.h), last = last_extent(a.h);
   const lora_dtype store = c.store("h", a.h);
-  for (const auto& [name, t] : {std::pair{"gate", &a.gate}, {"up", &a.up}, {"h", &a.h}}) c.like(name, *t, store, n, last);
+  for (const auto& [name, t] : {std::pair{"gate", &a.gate}, {"up", &a.up}, {"h", &a.h}})
+    c.like(name, *t, store, n, last);
 }
 
 void check(Check& c, const lora_swiglu_bwd_args& a) {
@@ -196,9 +203,11 @@ void check(Check& c, const lora_adamw_args& a) {
   const std::int64_t slots = a.master.shape[0], P = a.master.shape[1];
   const lora_dtype real = c.store("master", a.master), store = c.store("work", a.work);
   if (real == LORA_BF16) c.unsupported("expected master as f32, got bf16");
-  if ((real == LORA_F64) != (store == LORA_F64)) c.unsupported("expected work as f64 where master is, and only there");
+  if ((real == LORA_F64) != (store == LORA_F64))
+    c.unsupported("expected work as f64 where master is, and only there");
   c.tensor("work", a.work, store, {slots, P});
-  for (const auto& [name, t] : {std::pair{"master", &a.master}, {"grad", &a.grad}, {"m", &a.m}, {"v", &a.v}}) {
+  for (const auto& [name, t] :
+       {std::pair{"master", &a.master}, {"grad", &a.grad}, {"m", &a.m}, {"v", &a.v}}) {
     c.tensor(name, *t, real, {slots, P});
   }
   c.tensor("sqnorm", a.sqnorm, LORA_F64, {a.count});
@@ -208,12 +217,14 @@ void check(Check& c, const lora_adamw_args& a) {
   if (a.count > 0 && a.rules == nullptr) return c.invalid("expected rules in host memory, got none");
   for (std::int32_t i = 0; i < a.count; ++i) {
     if (a.rules[i].slot >= 0 && a.rules[i].slot < slots && a.rules[i].step >= 1) continue;
-    c.invalid("expected rule " + number(i) + " with a slot from 0 to " + number(slots - 1) + " and a step of at least 1, got slot " +
-              number(a.rules[i].slot) + " and step " + number(a.rules[i].step));
+    c.invalid("expected rule " + number(i) + " with a slot from 0 to " + number(slots - 1) +
+              " and a step of at least 1, got slot " + number(a.rules[i].slot) + " and step " +
+              number(a.rules[i].step));
   }
   for (std::int32_t i = 0; i < a.count; ++i) {
     for (std::int32_t j = 0; j < i; ++j) {
-      if (a.rules[i].slot == a.rules[j].slot) c.invalid("expected one rule a slot, slot " + number(a.rules[i].slot) + " has two");
+      if (a.rules[i].slot == a.rules[j].slot)
+        c.invalid("expected one rule a slot, slot " + number(a.rules[i].slot) + " has two");
     }
   }
 }
@@ -223,12 +234,16 @@ void check(Check& c, const lora_sample_args& a) {
   const lora_dtype real = c.store("logits", a.logits);
   if (real == LORA_BF16) c.unsupported("expected logits as f32, got bf16");
   c.tensor("logits", a.logits, real, {Q, V});
-  for (const auto& [name, t] :
-       {std::pair{"temperature", &a.temperature}, {"top_p", &a.top_p}, {"penalty", &a.penalty}, {"logprob", &a.logprob}}) {
+  for (const auto& [name, t] : {std::pair{"temperature", &a.temperature},
+                                {"top_p", &a.top_p},
+                                {"penalty", &a.penalty},
+                                {"logprob", &a.logprob}}) {
     c.tensor(name, *t, LORA_F32, {Q});
   }
-  for (const auto& [name, t] :
-       {std::pair{"top_k", &a.top_k}, {"counter", &a.counter}, {"history_count", &a.history_count}, {"token", &a.token}}) {
+  for (const auto& [name, t] : {std::pair{"top_k", &a.top_k},
+                                {"counter", &a.counter},
+                                {"history_count", &a.history_count},
+                                {"token", &a.token}}) {
     c.tensor(name, *t, LORA_I32, {Q});
   }
   c.tensor("seed", a.seed, LORA_I32, {Q, 2});
@@ -242,7 +257,8 @@ void check(Check& c, const lora_sample_args& a) {
     const std::int32_t* history = static_cast<const std::int32_t*>(a.history.data) + q * L;
     for (std::int32_t i = 0; i < count && c.ok(); ++i) {
       if (history[i] >= 0 && history[i] < V) continue;
-      c.invalid("expected history ids from 0 to " + number(V - 1) + ", got " + number(history[i]) + " in row " + number(q));
+      c.invalid("expected history ids from 0 to " + number(V - 1) + ", got " + number(history[i]) +
+                " in row " + number(q));
     }
   }
 }

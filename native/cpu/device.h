@@ -1,5 +1,5 @@
-// The CPU backend's device, stream and event. A stream runs each operation at once on the calling thread (and the
-// device's pool), so nothing is ever in flight. Shared by the CPU backend and the oracle.
+// The CPU backend's device, stream and event. A stream runs each operation at once on the calling thread (and
+// the device's pool), so nothing is ever in flight. Shared by the CPU backend and the oracle.
 #ifndef LORA_CPU_DEVICE_H
 #define LORA_CPU_DEVICE_H
 

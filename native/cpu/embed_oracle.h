@@ -9,8 +9,9 @@ namespace lora::cpu {
 
 // U(-1, 1) for column d of row t of the slot. 2u - 1 is exact in f32.
 inline float neftune_draw(const lora_streams& streams, std::int32_t slot, std::int32_t row, std::int64_t d) {
-  const lora_philox4 draws = lora_philox(streams.seed[slot], static_cast<std::uint32_t>(d / 4),
-                                         static_cast<std::uint32_t>(row), LORA_SITE_NEFTUNE, streams.tick[slot]);
+  const lora_philox4 draws =
+      lora_philox(streams.seed[slot], static_cast<std::uint32_t>(d / 4), static_cast<std::uint32_t>(row),
+                  LORA_SITE_NEFTUNE, streams.tick[slot]);
   return 2.0f * lora_uniform(draws.v[d % 4]) - 1.0f;
 }
 
@@ -24,7 +25,8 @@ void embed_oracle(const lora_embed_args& a) {
     Store* out = data<Store>(a.out) + t * D;
     for (std::int64_t d = 0; d < D; ++d) {
       Real x = value<Real>(row[d]);
-      if (slot >= 0 && noise[t] != 0.0f) x += Real(noise[t]) * neftune_draw(a.streams, slot, a.route.row_dev[t], d);
+      if (slot >= 0 && noise[t] != 0.0f)
+        x += Real(noise[t]) * neftune_draw(a.streams, slot, a.route.row_dev[t], d);
       set(out[d], x);
     }
   }

@@ -38,7 +38,8 @@ lora_status run_op(const char* op, bool f64, lora_stream* stream, const Args* ar
 
 // fn(context, args, count) for siblings that share x.
 template <class Args, class Fn>
-lora_status run_siblings(const char* op, bool f64, lora_stream* stream, const Args* args, std::int32_t count, Fn&& fn) {
+lora_status run_siblings(const char* op, bool f64, lora_stream* stream, const Args* args, std::int32_t count,
+                         Fn&& fn) {
   return guard([&] {
     if (stream == nullptr || (args == nullptr && count > 0) || count < 0) {
       throw Error(Code::kInvalidArgument, op, "expected a stream and arguments, got null");
@@ -52,7 +53,8 @@ lora_status run_siblings(const char* op, bool f64, lora_stream* stream, const Ar
 }
 
 // The table's `supports`: every reason against these shapes, a line each.
-lora_status supports(bool f64, lora_device* device, lora_op op, const void* args, char* why, std::size_t why_size);
+lora_status supports(bool f64, lora_device* device, lora_op op, const void* args, char* why,
+                     std::size_t why_size);
 
 }  // namespace lora::cpu
 

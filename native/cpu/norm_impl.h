@@ -1,5 +1,5 @@
-// RMSNorm with its residual add, and its gradient, on vectors. Included by ops_<isa>.cc; formulas in norm_oracle.h.
-// Rows are independent, so results do not depend on the number of threads.
+// RMSNorm with its residual add, and its gradient, on vectors. Included by ops_<isa>.cc; formulas in
+// norm_oracle.h. Rows are independent, so results do not depend on the number of threads.
 #ifndef LORA_CPU_NORM_IMPL_H
 #define LORA_CPU_NORM_IMPL_H
 

@@ -1,5 +1,5 @@
-// The operations that are compiled once per instruction set, as tables of functions. backend.cc has checked the
-// arguments before any of these runs; each picks its own template by the dtype of the activations.
+// The operations that are compiled once per instruction set, as tables of functions. backend.cc has checked
+// the arguments before any of these runs; each picks its own template by the dtype of the activations.
 #ifndef LORA_CPU_OPS_H
 #define LORA_CPU_OPS_H
 

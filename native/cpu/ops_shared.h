@@ -1,5 +1,5 @@
-// Everything that an ops_<isa>.cc uses and shares with other files, so that it is compiled for the plain target:
-// included before the target is set.
+// Everything that an ops_<isa>.cc uses and shares with other files, so that it is compiled for the plain
+// target: included before the target is set.
 #ifndef LORA_CPU_OPS_SHARED_H
 #define LORA_CPU_OPS_SHARED_H
 

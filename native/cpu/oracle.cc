@@ -1,5 +1,5 @@
-// The oracle's table: the readable templates in f64, the truth for every other backend. The same templates run with
-// f32 or bf16 storage too: what plain code in those types loses is the budget of the fast code.
+// The oracle's table: the readable templates in f64, the truth for every other backend. The same templates
+// run with f32 or bf16 storage too: what plain code in those types loses is the budget of the fast code.
 #include <cstring>
 
 #include "cpu/attention_oracle.h"
@@ -33,15 +33,15 @@ void by_real(lora_dtype real, Run&& run) {
 }
 
 template <class Args, class Run>
-lora_status store_op(const char* op, lora_stream* s, const Args* a, lora_tensor Args::*lead, Run&& run) {
+lora_status store_op(const char* op, lora_stream* s, const Args* a, lora_tensor Args::* lead, Run&& run) {
   return run_op(op, true, s, a, [&](CpuContext&, const Args& args) {
     by_store((args.*lead).dtype, [&](auto real, auto store) { run(args, real, store); });
   });
 }
 
 template <class Args, class Run>
-lora_status product_op(const char* op, lora_stream* s, const Args* a, std::int32_t count, lora_tensor Args::*lead,
-                       Run&& run) {
+lora_status product_op(const char* op, lora_stream* s, const Args* a, std::int32_t count,
+                       lora_tensor Args::* lead, Run&& run) {
   return run_siblings(op, true, s, a, count, [&](CpuContext&, const Args* args, std::int32_t n) {
     if (n == 0) return;
     by_store((args->*lead).dtype, [&](auto real, auto store) { run(args, n, real, store); });
@@ -50,7 +50,8 @@ lora_status product_op(const char* op, lora_stream* s, const Args* a, std::int32
 
 lora_status no_packing(lora_stream*, const lora_weight*, std::uint32_t, void*, std::size_t* bytes) {
   return guard([&] {
-    if (bytes == nullptr) throw Error(Code::kInvalidArgument, "weight_pack", "expected room for the size, got null");
+    if (bytes == nullptr)
+      throw Error(Code::kInvalidArgument, "weight_pack", "expected room for the size, got null");
     *bytes = 0;
   });
 }
@@ -59,7 +60,8 @@ lora_status no_packing(lora_stream*, const lora_weight*, std::uint32_t, void*, s
 
 lora_status oracle_backend(lora_backend* out) {
   return guard([&] {
-    if (out == nullptr) throw Error(Code::kInvalidArgument, "oracle_backend", "expected a table to fill, got null");
+    if (out == nullptr)
+      throw Error(Code::kInvalidArgument, "oracle_backend", "expected a table to fill, got null");
     *out = {};
     fill_device_functions(out);
     out->name = "oracle";
@@ -80,9 +82,10 @@ lora_status oracle_backend(lora_backend* out) {
       });
     };
     out->linear = [](lora_stream* s, const lora_linear_args* a, std::int32_t count) {
-      return product_op("linear", s, a, count, &lora_linear_args::x, [](auto* args, std::int32_t n, auto real, auto store) {
-        linear_oracle<decltype(real), decltype(store)>(args, n);
-      });
+      return product_op("linear", s, a, count, &lora_linear_args::x,
+                        [](auto* args, std::int32_t n, auto real, auto store) {
+                          linear_oracle<decltype(real), decltype(store)>(args, n);
+                        });
     };
     out->linear_bwd = [](lora_stream* s, const lora_linear_bwd_args* a, std::int32_t count) {
       return product_op("linear_bwd", s, a, count, &lora_linear_bwd_args::dy,
@@ -107,9 +110,10 @@ lora_status oracle_backend(lora_backend* out) {
       });
     };
     out->attention_bwd = [](lora_stream* s, const lora_attention_bwd_args* a) {
-      return store_op("attention_bwd", s, a, &lora_attention_bwd_args::q, [](auto& args, auto real, auto store) {
-        attention_bwd_oracle<decltype(real), decltype(store)>(args);
-      });
+      return store_op("attention_bwd", s, a, &lora_attention_bwd_args::q,
+                      [](auto& args, auto real, auto store) {
+                        attention_bwd_oracle<decltype(real), decltype(store)>(args);
+                      });
     };
     out->swiglu = [](lora_stream* s, const lora_swiglu_args* a) {
       return store_op("swiglu", s, a, &lora_swiglu_args::h, [](auto& args, auto real, auto store) {
@@ -122,14 +126,12 @@ lora_status oracle_backend(lora_backend* out) {
       });
     };
     out->split = [](lora_stream* s, const lora_columns_args* a) {
-      return store_op("split", s, a, &lora_columns_args::whole, [](auto& args, auto, auto store) {
-        columns_oracle<decltype(store)>(args, true);
-      });
+      return store_op("split", s, a, &lora_columns_args::whole,
+                      [](auto& args, auto, auto store) { columns_oracle<decltype(store)>(args, true); });
     };
     out->join = [](lora_stream* s, const lora_columns_args* a) {
-      return store_op("join", s, a, &lora_columns_args::whole, [](auto& args, auto, auto store) {
-        columns_oracle<decltype(store)>(args, false);
-      });
+      return store_op("join", s, a, &lora_columns_args::whole,
+                      [](auto& args, auto, auto store) { columns_oracle<decltype(store)>(args, false); });
     };
     out->rows = [](lora_stream* s, const lora_rows_args* a) {
       return store_op("rows", s, a, &lora_rows_args::src, [](auto& args, auto real, auto store) {

@@ -10,16 +10,22 @@
 namespace lora::cpu {
 
 template <class Real>
-Real value(Real x) { return x; }
+Real value(Real x) {
+  return x;
+}
 template <class Real>
-Real value(bf16 x) { return to_f32(x); }
+Real value(bf16 x) {
+  return to_f32(x);
+}
 
 inline void set(double& to, double x) { to = x; }
 inline void set(float& to, float x) { to = x; }
 inline void set(bf16& to, float x) { to = to_bf16(x); }
 
 template <class T>
-T* data(const lora_tensor& t) { return static_cast<T*>(t.data); }
+T* data(const lora_tensor& t) {
+  return static_cast<T*>(t.data);
+}
 
 inline std::int64_t width_of(const lora_tensor& t) { return t.shape[t.dims - 1]; }
 

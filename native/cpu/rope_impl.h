@@ -7,7 +7,8 @@
 namespace lora::cpu::LORA_VEC_NS {
 
 template <class Store>
-void rope_rows(CpuContext& context, const lora_tensor& x, const float* cos, const float* sin, std::int64_t I, float sign) {
+void rope_rows(CpuContext& context, const lora_tensor& x, const float* cos, const float* sin, std::int64_t I,
+               float sign) {
   if (x.data == nullptr) return;
   const std::int64_t T = x.shape[0], heads = x.shape[1], E = x.shape[2];
   context.pool.parallel_for(T, rows_per_share(heads * E), [&](std::int64_t begin, std::int64_t end, int) {

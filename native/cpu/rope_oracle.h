@@ -22,7 +22,8 @@ void rope_table_oracle(const lora_rope_table_args& a) {
   }
 }
 
-// (x_i, x_{i+I}) -> (x_i cos - x_{i+I} sin, x_{i+I} cos + x_i sin), the sine's sign turned for the backward pass.
+// (x_i, x_{i+I}) -> (x_i cos - x_{i+I} sin, x_{i+I} cos + x_i sin), the sine's sign turned for the backward
+// pass.
 template <class Real, class Store>
 void rope_oracle(const lora_rope_args& a) {
   const std::int64_t I = a.cos.shape[1];

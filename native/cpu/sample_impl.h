@@ -1,5 +1,5 @@
-// Drawing one token per row, on vectors and without sorting the whole vocabulary. Included by ops_<isa>.cc; the order
-// of steps is the contract's (lora_sample_args) and reads plainly in sample_oracle.h.
+// Drawing one token per row, on vectors and without sorting the whole vocabulary. Included by ops_<isa>.cc;
+// the order of steps is the contract's (lora_sample_args) and reads plainly in sample_oracle.h.
 #ifndef LORA_CPU_SAMPLE_IMPL_H
 #define LORA_CPU_SAMPLE_IMPL_H
 
@@ -35,7 +35,8 @@ inline double sum_exp(const float* z, std::int64_t n, float top, float by) {
         return;
       }
       float rest[kLanes];
-      for (int lane = 0; lane < kLanes; ++lane) rest[lane] = lane < lanes ? z[from + i + lane] : -__builtin_inff();
+      for (int lane = 0; lane < kLanes; ++lane)
+        rest[lane] = lane < lanes ? z[from + i + lane] : -__builtin_inff();
       sums += exp((load(rest) - top) * by);
     });
     total += static_cast<double>(sum(sums));
@@ -43,7 +44,8 @@ inline double sum_exp(const float* z, std::int64_t n, float top, float by) {
   return total;
 }
 
-// The allowed ids in descending order of z (lowest id first on ties), sorted only as far as somebody has looked.
+// The allowed ids in descending order of z (lowest id first on ties), sorted only as far as somebody has
+// looked.
 class Ranking {
  public:
   Ranking(const float* z, std::int32_t* ids, std::int64_t count) : z_(z), ids_(ids), count_(count) {}
@@ -55,7 +57,9 @@ class Ranking {
 
  private:
   void extend() {
-    const auto before = [z = z_](std::int32_t x, std::int32_t y) { return z[x] > z[y] || (z[x] == z[y] && x < y); };
+    const auto before = [z = z_](std::int32_t x, std::int32_t y) {
+      return z[x] > z[y] || (z[x] == z[y] && x < y);
+    };
     const std::int64_t upto = std::min(count_, sorted_ == 0 ? 64 : sorted_ * 8);
     if (upto < count_) std::nth_element(ids_ + sorted_, ids_ + upto, ids_ + count_, before);
     std::sort(ids_ + sorted_, ids_ + upto, before);
@@ -77,7 +81,8 @@ inline void sample_row(const lora_sample_args& a, std::int64_t q, float* z, std:
   std::memcpy(z, logits, sizeof(float) * static_cast<std::size_t>(V));
   const float penalty = data<float>(a.penalty)[q];
   const std::int32_t* history = data<std::int32_t>(a.history) + q * L;
-  for (std::int32_t i = 0; i < data<std::int32_t>(a.history_count)[q]; ++i) {  // once, however often an id occurs
+  for (std::int32_t i = 0; i < data<std::int32_t>(a.history_count)[q];
+       ++i) {  // once, however often an id occurs
     const float x = logits[history[i]];
     z[history[i]] = x > 0 ? x / penalty : x * penalty;
   }
@@ -119,7 +124,8 @@ inline void sample_row(const lora_sample_args& a, std::int64_t q, float* z, std:
       kept = 0;
       for (keep = 0; keep < most && (keep == 0 || kept < top_p * all); ++keep) kept += chance(keep);
     }
-    const double target = sample_draw(data<std::int32_t>(a.seed) + 2 * q, data<std::int32_t>(a.counter)[q]) * kept;
+    const double target =
+        sample_draw(data<std::int32_t>(a.seed) + 2 * q, data<std::int32_t>(a.counter)[q]) * kept;
     double below = 0;
     std::int64_t i = 0;
     for (; i + 1 < keep; ++i) {

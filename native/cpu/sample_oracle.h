@@ -16,12 +16,14 @@ namespace lora::cpu {
 // The uniform draw of a row: lane 0 of (0, 0, LORA_SITE_SAMPLE, counter) under the row's seed.
 inline float sample_draw(const std::int32_t* seed, std::int32_t counter) {
   const std::uint64_t low = static_cast<std::uint32_t>(seed[0]), high = static_cast<std::uint32_t>(seed[1]);
-  return lora_uniform(lora_philox(low | high << 32, 0, 0, LORA_SITE_SAMPLE, static_cast<std::uint32_t>(counter)).v[0]);
+  return lora_uniform(
+      lora_philox(low | high << 32, 0, 0, LORA_SITE_SAMPLE, static_cast<std::uint32_t>(counter)).v[0]);
 }
 
 inline bool allowed(const lora_tensor& allow, std::int64_t row, std::int64_t id) {
   if (allow.data == nullptr) return true;
-  return (static_cast<std::uint32_t>(data<std::int32_t>(allow)[row * allow.shape[1] + id / 32]) >> (id % 32) & 1u) != 0;
+  return (static_cast<std::uint32_t>(data<std::int32_t>(allow)[row * allow.shape[1] + id / 32]) >> (id % 32) &
+          1u) != 0;
 }
 
 template <class Logit>
@@ -46,19 +48,22 @@ void sample_oracle(const lora_sample_args& a) {
     }
     std::int32_t token = -1;
     if (!order.empty()) {
-      std::stable_sort(order.begin(), order.end(), [&](std::int32_t x, std::int32_t y) { return z[x] > z[y]; });
+      std::stable_sort(order.begin(), order.end(),
+                       [&](std::int32_t x, std::int32_t y) { return z[x] > z[y]; });
       token = order[0];
       const double temperature = data<float>(a.temperature)[q];
       const std::int32_t top_k = data<std::int32_t>(a.top_k)[q];
       if (temperature > 0 && std::isfinite(z[token])) {
-        if (top_k > 0 && static_cast<std::size_t>(top_k) < order.size()) order.resize(static_cast<std::size_t>(top_k));
+        if (top_k > 0 && static_cast<std::size_t>(top_k) < order.size())
+          order.resize(static_cast<std::size_t>(top_k));
         std::vector<double> p;
         for (std::int32_t v : order) p.push_back(std::exp((z[v] - z[order[0]]) / temperature));
         const double all = std::accumulate(p.begin(), p.end(), 0.0), top_p = data<float>(a.top_p)[q];
         double kept = 0;
         std::size_t count = 0;
         while (count < p.size() && (count == 0 || kept < top_p * all)) kept += p[count++];
-        const double target = sample_draw(data<std::int32_t>(a.seed) + 2 * q, data<std::int32_t>(a.counter)[q]) * kept;
+        const double target =
+            sample_draw(data<std::int32_t>(a.seed) + 2 * q, data<std::int32_t>(a.counter)[q]) * kept;
         double below = 0;
         std::size_t i = 0;
         while (i + 1 < count && below + p[i] <= target) below += p[i++];
@@ -66,7 +71,8 @@ void sample_oracle(const lora_sample_args& a) {
       }
     }
     data<std::int32_t>(a.token)[q] = token;
-    data<float>(a.logprob)[q] = token < 0 ? -std::numeric_limits<float>::infinity() : static_cast<float>(logits[token] - lse);
+    data<float>(a.logprob)[q] =
+        token < 0 ? -std::numeric_limits<float>::infinity() : static_cast<float>(logits[token] - lse);
   }
 }
 

@@ -13,8 +13,8 @@ constexpr int kTileRows = 6, kTileVectors = 2;
 enum class Left { kRows, kTurned };
 
 template <int kRows, int kVectors, Left kLeft>
-inline void product_tile(std::int64_t depth, const float* a, std::int64_t a_step, const float* b, std::int64_t b_step,
-                         float* c, std::int64_t c_step, bool add) {
+inline void product_tile(std::int64_t depth, const float* a, std::int64_t a_step, const float* b,
+                         std::int64_t b_step, float* c, std::int64_t c_step, bool add) {
   Vf sums[kRows][kVectors];
   for (int i = 0; i < kRows; ++i) {
     for (int v = 0; v < kVectors; ++v) sums[i][v] = add ? load(c + i * c_step + v * kLanes) : Vf{};
@@ -33,12 +33,13 @@ inline void product_tile(std::int64_t depth, const float* a, std::int64_t a_step
 }
 
 template <int kVectors, Left kLeft>
-inline void product_column(std::int64_t rows, std::int64_t depth, const float* a, std::int64_t a_step, const float* b,
-                           std::int64_t b_step, float* c, std::int64_t c_step, bool add) {
+inline void product_column(std::int64_t rows, std::int64_t depth, const float* a, std::int64_t a_step,
+                           const float* b, std::int64_t b_step, float* c, std::int64_t c_step, bool add) {
   const std::int64_t a_next = kLeft == Left::kRows ? a_step : 1;
   std::int64_t i = 0;
   for (; i + kTileRows <= rows; i += kTileRows) {
-    product_tile<kTileRows, kVectors, kLeft>(depth, a + i * a_next, a_step, b, b_step, c + i * c_step, c_step, add);
+    product_tile<kTileRows, kVectors, kLeft>(depth, a + i * a_next, a_step, b, b_step, c + i * c_step, c_step,
+                                             add);
   }
   const float* rest_a = a + i * a_next;
   float* rest_c = c + i * c_step;
@@ -55,8 +56,8 @@ inline void product_column(std::int64_t rows, std::int64_t depth, const float* a
 // C[rows, columns] (+)= A[rows, depth] B[depth, columns]; columns is a multiple of kLanes.
 template <Left kLeft>
 inline void small_product(std::int64_t rows, std::int64_t columns, std::int64_t depth, const float* a,
-                          std::int64_t a_step, const float* b, std::int64_t b_step, float* c, std::int64_t c_step,
-                          bool add) {
+                          std::int64_t a_step, const float* b, std::int64_t b_step, float* c,
+                          std::int64_t c_step, bool add) {
   std::int64_t j = 0;
   for (; j + kTileVectors * kLanes <= columns; j += kTileVectors * kLanes) {
     product_column<kTileVectors, kLeft>(rows, depth, a, a_step, b + j, b_step, c + j, c_step, add);

@@ -8,8 +8,8 @@ namespace lora::cpu::LORA_VEC_NS {
 
 constexpr std::int64_t kShare = 8192;  // elements a thread takes at least; a multiple of every vector
 
-// body(first, lanes) over n elements, split at multiples of kLanes so that every element is always computed in the
-// same lane with the same neighbours.
+// body(first, lanes) over n elements, split at multiples of kLanes so that every element is always computed
+// in the same lane with the same neighbours.
 template <class Body>
 void elements(CpuContext& context, std::int64_t n, Body&& body) {
   const std::int64_t blocks = (n + kLanes - 1) / kLanes;

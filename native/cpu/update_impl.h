@@ -1,5 +1,5 @@
-// Sum of squares and AdamW, on vectors. Included by ops_<isa>.cc; formulas in update_oracle.h. Sums go over chunks of
-// a fixed length and their sums are added in order, so nothing depends on the number of threads.
+// Sum of squares and AdamW, on vectors. Included by ops_<isa>.cc; formulas in update_oracle.h. Sums go over
+// chunks of a fixed length and their sums are added in order, so nothing depends on the number of threads.
 #ifndef LORA_CPU_UPDATE_IMPL_H
 #define LORA_CPU_UPDATE_IMPL_H
 
@@ -72,7 +72,8 @@ inline AdamwFactors adamw_factors(const lora_adamw_rule& rule, double gradient) 
 template <class Store>
 void adamw(CpuContext& context, const lora_adamw_args& a) {
   const std::int64_t P = a.master.shape[1];
-  const double *sqnorm = static_cast<const double*>(a.sqnorm.data), *weight_sum = static_cast<const double*>(a.weight_sum.data);
+  const double *sqnorm = static_cast<const double*>(a.sqnorm.data),
+               *weight_sum = static_cast<const double*>(a.weight_sum.data);
   double* report = static_cast<double*>(a.report.data);
   bool apply = true;
   for (std::int32_t i = 0; i < a.count; ++i) {
@@ -81,7 +82,8 @@ void adamw(CpuContext& context, const lora_adamw_args& a) {
   }
   for (std::int32_t i = 0; i < a.count; ++i) {
     const lora_adamw_rule& rule = a.rules[i];
-    const double weight = weight_sum[rule.slot], norm = std::sqrt(sqnorm[i]) / weight, ratio = rule.clip / (norm + 1e-6);
+    const double weight = weight_sum[rule.slot], norm = std::sqrt(sqnorm[i]) / weight,
+                 ratio = rule.clip / (norm + 1e-6);
     const double factor = rule.clip > 0 && !(ratio > 1.0) ? ratio : 1.0;
     report[3 * i] = norm;
     report[3 * i + 1] = factor;
@@ -89,8 +91,10 @@ void adamw(CpuContext& context, const lora_adamw_args& a) {
     if (!apply) continue;
 
     const AdamwFactors f = adamw_factors(rule, factor / weight);
-    float *master = static_cast<float*>(a.master.data) + rule.slot * P, *grad = static_cast<float*>(a.grad.data) + rule.slot * P;
-    float *moment1 = static_cast<float*>(a.m.data) + rule.slot * P, *moment2 = static_cast<float*>(a.v.data) + rule.slot * P;
+    float *master = static_cast<float*>(a.master.data) + rule.slot * P,
+          *grad = static_cast<float*>(a.grad.data) + rule.slot * P;
+    float *moment1 = static_cast<float*>(a.m.data) + rule.slot * P,
+          *moment2 = static_cast<float*>(a.v.data) + rule.slot * P;
     Store* work = static_cast<Store*>(a.work.data) + rule.slot * P;
     elements(context, P, [&](std::int64_t p, int n) {
       const Vf g = load_n(grad + p, n) * f.gradient;

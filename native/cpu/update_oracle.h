@@ -44,7 +44,8 @@ void adamw_oracle(const lora_adamw_args& a) {
     const Real step = Real(rule.lr / (1 - std::pow(rule.beta1, static_cast<double>(rule.step))));
     const Real root = Real(1 / std::sqrt(1 - std::pow(rule.beta2, static_cast<double>(rule.step))));
     for (std::int64_t p = rule.slot * P; p < (rule.slot + 1) * P; ++p) {
-      Real &w = data<Real>(a.master)[p], &grad = data<Real>(a.grad)[p], &m = data<Real>(a.m)[p], &v = data<Real>(a.v)[p];
+      Real &w = data<Real>(a.master)[p], &grad = data<Real>(a.grad)[p], &m = data<Real>(a.m)[p],
+           &v = data<Real>(a.v)[p];
       const Real g = grad * g_scale;
       m = beta1 * m + Real(1 - rule.beta1) * g;
       v = beta2 * v + Real(1 - rule.beta2) * g * g;

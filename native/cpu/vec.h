@@ -114,8 +114,8 @@ inline float largest(Vf v) {
   return m;
 }
 
-// e^x to about 2 units in the last place: x = n ln 2 + r with |r| <= ln 2 / 2, a polynomial for e^r, n added to the
-// exponent. 0 below -87.3 (no subnormals), infinity above 88.3; NaN stays NaN.
+// e^x to about 2 units in the last place: x = n ln 2 + r with |r| <= ln 2 / 2, a polynomial for e^r, n added
+// to the exponent. 0 below -87.3 (no subnormals), infinity above 88.3; NaN stays NaN.
 inline Vf exp(Vf x) {
   const Vf low = splat(-87.33654f), high = splat(88.37626f);
   Vf y = x < low ? low : x;
@@ -140,7 +140,8 @@ inline Vf exp(Vf x) {
 // 1 / (1 + e^-x)
 inline Vf sigmoid(Vf x) { return 1.0f / (1.0f + exp(-x)); }
 
-// Calls body(column, lanes) for columns 0, kLanes, ... of a row of n elements; lanes < kLanes at its end only.
+// Calls body(column, lanes) for columns 0, kLanes, ... of a row of n elements; lanes < kLanes at its end
+// only.
 template <class Body>
 inline void columns(std::int64_t n, Body&& body) {
   std::int64_t c = 0;

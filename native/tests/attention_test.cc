@@ -12,7 +12,8 @@ Tensors trained(const Bench& on, Heap& heap, lora_dtype store, std::int64_t H, s
   const lora_dtype real = store == LORA_F64 ? LORA_F64 : LORA_F32;
   std::vector<std::int32_t> first(begin.begin(), begin.end() - 1), count(static_cast<std::size_t>(Q));
   std::int32_t longest = 0;
-  for (std::size_t s = 0; s < count.size(); ++s) longest = std::max(longest, count[s] = begin[s + 1] - begin[s]);
+  for (std::size_t s = 0; s < count.size(); ++s)
+    longest = std::max(longest, count[s] = begin[s + 1] - begin[s]);
   lora_attention_args a{};
   a.q = heap.normals(store, {T, H, E});
   a.k = heap.normals(store, {T, G, E});

@@ -28,7 +28,8 @@ void test_device() {
   bench.ok(t.device_count(&count), "device_count");
   lora_device_info info{};
   bench.ok(t.device_info(0, &info), "device_info");
-  expect(count == 1 && info.units >= 1 && info.memory_bytes > 0 && info.name[0] != '\0', "the CPU describes itself");
+  expect(count == 1 && info.units >= 1 && info.memory_bytes > 0 && info.name[0] != '\0',
+         "the CPU describes itself");
   expect(t.device_info(1, &info) == LORA_INVALID, "there is no second CPU");
 
   for (const std::size_t bytes : {std::size_t{0}, std::size_t{1}, std::size_t{4097}}) {
@@ -39,7 +40,8 @@ void test_device() {
     t.release(bench.device, LORA_DEVICE_MEMORY, memory);
   }
   void* none = nullptr;
-  expect(t.alloc(bench.device, LORA_DEVICE_MEMORY, SIZE_MAX - 10, &none) == LORA_OUT_OF_MEMORY, "too much is refused");
+  expect(t.alloc(bench.device, LORA_DEVICE_MEMORY, SIZE_MAX - 10, &none) == LORA_OUT_OF_MEMORY,
+         "too much is refused");
   expect(std::string(t.last_error()).find("bytes") != std::string::npos, "with a sentence");
 
   lora_event *from = nullptr, *to = nullptr;
@@ -72,7 +74,8 @@ void test_device() {
 
   lora_norm_args empty{};
   expect(t.norm(bench.stream, &empty) == LORA_INVALID, "no tensors at all");
-  expect(t.norm(bench.stream, nullptr) == LORA_INVALID && t.norm(nullptr, &empty) == LORA_INVALID, "null is refused");
+  expect(t.norm(bench.stream, nullptr) == LORA_INVALID && t.norm(nullptr, &empty) == LORA_INVALID,
+         "null is refused");
 }
 
 }  // namespace lora::tests

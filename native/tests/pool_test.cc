@@ -15,7 +15,8 @@ void test_pool() {
     std::atomic<std::int64_t> sum{0};
     for (auto& pool : pools) {
       pool->parallel_for(1000, 1, [&](std::int64_t begin, std::int64_t end, int) { sum += end - begin; });
-      pool->parallel_for_dynamic(1000, 7, [&](std::int64_t begin, std::int64_t end, int) { sum += end - begin; });
+      pool->parallel_for_dynamic(1000, 7,
+                                 [&](std::int64_t begin, std::int64_t end, int) { sum += end - begin; });
       pool->parallel_for(0, 1, [&](std::int64_t, std::int64_t, int) { sum += 1000000; });
     }
     expect(sum == 8000, "every item of every loop is visited once");
@@ -23,7 +24,10 @@ void test_pool() {
 
   ThreadPool pool(3);
   std::atomic<int> inner{0};
-  pool.run(3, [&](int) { pool.parallel_for(10, 1, [&](std::int64_t begin, std::int64_t end, int) { inner += static_cast<int>(end - begin); }); });
+  pool.run(3, [&](int) {
+    pool.parallel_for(
+        10, 1, [&](std::int64_t begin, std::int64_t end, int) { inner += static_cast<int>(end - begin); });
+  });
   expect(inner == 30, "a loop inside a loop runs in place");
 
   for (int round = 0; round < 50; ++round) {

@@ -1,4 +1,5 @@
-// The linear, its backward pass and the loss head with routed adapters and dropout, plain and packed, at odd shapes.
+// The linear, its backward pass and the loss head with routed adapters and dropout, plain and packed, at odd
+// shapes.
 #include "tests/testing.h"
 
 namespace lora::tests {
@@ -23,10 +24,12 @@ struct Routed {
   }
 };
 
-lora_pair pair_of(Heap& heap, const Routed& routed, lora_dtype store, std::int64_t N, std::int64_t K, Tensors* gradients) {
+lora_pair pair_of(Heap& heap, const Routed& routed, lora_dtype store, std::int64_t N, std::int64_t K,
+                  Tensors* gradients) {
   const std::int64_t R = 16, P = R * (K + N);
   lora_pair p{};
-  const lora_tensor slab = heap.normals(store, {2, P}, 0.2), gradient = heap.normals(real(store), {2, P}, 0.1);
+  const lora_tensor slab = heap.normals(store, {2, P}, 0.2),
+                    gradient = heap.normals(real(store), {2, P}, 0.1);
   p.a = slab.data;
   p.b = static_cast<char*>(slab.data) + static_cast<std::size_t>(R * K) * size_of(store);
   p.da = gradient.data;
@@ -42,7 +45,8 @@ lora_pair pair_of(Heap& heap, const Routed& routed, lora_dtype store, std::int64
   return p;
 }
 
-lora_weight weight_of(const Bench& on, Heap& heap, lora_dtype store, std::int64_t N, std::int64_t K, std::uint32_t uses) {
+lora_weight weight_of(const Bench& on, Heap& heap, lora_dtype store, std::int64_t N, std::int64_t K,
+                      std::uint32_t uses) {
   lora_weight w{};
   w.codes = heap.normals(store, {N, K}, 0.2);
   std::size_t bytes = 0;
@@ -58,7 +62,8 @@ lora_weight weight_of(const Bench& on, Heap& heap, lora_dtype store, std::int64_
   return w;
 }
 
-Tensors linears(const Bench& on, Heap& heap, lora_dtype store, std::int64_t T, std::int64_t N, std::int64_t K) {
+Tensors linears(const Bench& on, Heap& heap, lora_dtype store, std::int64_t T, std::int64_t N,
+                std::int64_t K) {
   const Routed routed(static_cast<std::int32_t>(T));
   Tensors out;
   lora_linear_args f[2] = {};
@@ -89,7 +94,8 @@ Tensors linears(const Bench& on, Heap& heap, lora_dtype store, std::int64_t T, s
   return out;
 }
 
-Tensors losses(const Bench& on, Heap& heap, lora_dtype store, std::int64_t T, std::int64_t V, std::int64_t D) {
+Tensors losses(const Bench& on, Heap& heap, lora_dtype store, std::int64_t T, std::int64_t V,
+               std::int64_t D) {
   const Routed routed(static_cast<std::int32_t>(T));
   Tensors out;
   lora_head_loss_args a{};
@@ -119,10 +125,12 @@ void test_products() {
     const Bench cpu(cpu::cpu_backend, threads);
     for (lora_dtype store : {LORA_F32, LORA_BF16}) {
       for (std::int64_t T : {1, 2, 7, 61}) {
-        compare(cpu, oracle, "linear of " + std::to_string(T) + " rows", store,
-                [&](const Bench& on, Heap& heap, lora_dtype type) { return linears(on, heap, type, T, 67, 35); });
-        compare(cpu, oracle, "loss of " + std::to_string(T) + " rows", store,
-                [&](const Bench& on, Heap& heap, lora_dtype type) { return losses(on, heap, type, T, 517, 35); });
+        compare(
+            cpu, oracle, "linear of " + std::to_string(T) + " rows", store,
+            [&](const Bench& on, Heap& heap, lora_dtype type) { return linears(on, heap, type, T, 67, 35); });
+        compare(
+            cpu, oracle, "loss of " + std::to_string(T) + " rows", store,
+            [&](const Bench& on, Heap& heap, lora_dtype type) { return losses(on, heap, type, T, 517, 35); });
       }
     }
   }

@@ -52,7 +52,8 @@ Tensors turned(const Bench& on, Heap& heap, lora_dtype store, std::int64_t T, st
 }
 
 Tensors moved(const Bench& on, Heap& heap, lora_dtype store, std::int64_t T, std::int64_t D) {
-  const std::vector<std::int32_t> begin{0, static_cast<std::int32_t>(T / 2), static_cast<std::int32_t>(T / 2), static_cast<std::int32_t>(T)};
+  const std::vector<std::int32_t> begin{0, static_cast<std::int32_t>(T / 2), static_cast<std::int32_t>(T / 2),
+                                        static_cast<std::int32_t>(T)};
   const std::vector<std::int32_t> slot{1, 0, -1};
   const lora_tensor row = heap.below(T, 0, 1000);
   const std::vector<std::uint64_t> seed{3, 1ull << 63};
@@ -73,7 +74,8 @@ Tensors moved(const Bench& on, Heap& heap, lora_dtype store, std::int64_t T, std
   r.src = e.out;
   r.dst = heap.normals(store, {T + 5, D});
   std::vector<std::int32_t> index(static_cast<std::size_t>(T));
-  for (std::size_t i = 0; i < index.size(); ++i) index[i] = static_cast<std::int32_t>(T + 4 - static_cast<std::int64_t>(i));
+  for (std::size_t i = 0; i < index.size(); ++i)
+    index[i] = static_cast<std::int32_t>(T + 4 - static_cast<std::int64_t>(i));
   r.index = heap.integers(index);
   r.scatter = 1;
   r.write = LORA_ADD;
@@ -101,7 +103,8 @@ void test_rows() {
         for (std::int64_t rows : {1, 5, 67}) {
           const std::string at = " [" + std::to_string(rows) + ", " + std::to_string(width) + "]";
           const auto with = [&](Tensors (*f)(const Bench&, Heap&, lora_dtype, std::int64_t, std::int64_t)) {
-            return [=](const Bench& on, Heap& heap, lora_dtype type) { return f(on, heap, type, rows, width); };
+            return
+                [=](const Bench& on, Heap& heap, lora_dtype type) { return f(on, heap, type, rows, width); };
           };
           compare(cpu, oracle, "norm" + at, store, with(norms));
           compare(cpu, oracle, "swiglu" + at, store, with(elementwise));

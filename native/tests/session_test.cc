@@ -1,5 +1,5 @@
-// A session on a tiny random model: train, evaluate, generate, save and restore; then on the engine thread, with
-// cancelled commands and a stop in the middle.
+// A session on a tiny random model: train, evaluate, generate, save and restore; then on the engine thread,
+// with cancelled commands and a stop in the middle.
 #include <unistd.h>
 
 #include <atomic>
@@ -32,7 +32,8 @@ ModelSpec tiny_spec() {
 // Random weights in one file, and where each tensor lies in it.
 class WeightFile {
  public:
-  explicit WeightFile(const ModelSpec& spec) : path_("/tmp/whetstone-native-test-" + std::to_string(getpid())) {
+  explicit WeightFile(const ModelSpec& spec)
+      : path_("/tmp/whetstone-native-test-" + std::to_string(getpid())) {
     std::ofstream file(path_, std::ios::binary);
     const auto add = [&](const std::string& name, std::vector<std::int64_t> shape, double around) {
       const lora_tensor t = heap_.normals(LORA_F32, shape, 0.2, around);
@@ -52,8 +53,9 @@ class WeightFile {
   }
   ~WeightFile() { unlink(path_.c_str()); }
 
-  static constexpr Projection projections[] = {Projection::kQ, Projection::kK, Projection::kV, Projection::kO,
-                                               Projection::kGate, Projection::kUp, Projection::kDown};
+  static constexpr Projection projections[] = {Projection::kQ,   Projection::kK,    Projection::kV,
+                                               Projection::kO,   Projection::kGate, Projection::kUp,
+                                               Projection::kDown};
   std::vector<TensorSource> sources;
 
  private:
@@ -118,7 +120,8 @@ UpdateRule rule(std::int32_t slot) {
 // Summed over the batch, without dropout, noise and smoothing.
 double loss_of(Session& session) {
   const Evaluation seen = session.evaluate(batch(), CancelToken());
-  return std::visit([](const auto& rows) { return std::accumulate(rows.begin(), rows.end(), 0.0); }, seen.row_loss);
+  return std::visit([](const auto& rows) { return std::accumulate(rows.begin(), rows.end(), 0.0); },
+                    seen.row_loss);
 }
 
 void train_and_generate(Session& session) {
@@ -131,7 +134,8 @@ void train_and_generate(Session& session) {
     session.apply_gradients({rule(1), rule(0)}, never);
   }
   const double after = loss_of(session);
-  expect(after < 0.9 * before, "training lowers the loss: " + std::to_string(before) + " to " + std::to_string(after));
+  expect(after < 0.9 * before,
+         "training lowers the loss: " + std::to_string(before) + " to " + std::to_string(after));
   session.logits(batch(), {0, 36}, never);
 
   const std::vector<Numbers> weights = session.read_adapter(0, AdapterPart::kWeights);
@@ -161,7 +165,12 @@ void on_the_engine_thread(const SessionOptions& options) {
   std::atomic<int> settled{0};
   EngineThread engine([&] { session.reset(); });
   const auto post = [&](std::uint32_t ticket, std::function<void(const CancelToken&)> run) {
-    engine.post({ticket, [&, run](const CancelToken& token) { run(token); ++settled; }, [&](const Failure&) { ++settled; }});
+    engine.post({ticket,
+                 [&, run](const CancelToken& token) {
+                   run(token);
+                   ++settled;
+                 },
+                 [&](const Failure&) { ++settled; }});
   };
   post(1, [&](const CancelToken& token) {
     session = std::make_unique<Session>(options, nullptr, token, [](std::size_t, std::size_t) {});

@@ -1,6 +1,6 @@
-// What the C++ tests share: checks that count, tensors on the heap of exactly their size (so that a sanitizer sees
-// the first byte past them), and a backend with an open device. These tests exist for the sanitizers; what results
-// should be is the business of test/.
+// What the C++ tests share: checks that count, tensors on the heap of exactly their size (so that a sanitizer
+// sees the first byte past them), and a backend with an open device. These tests exist for the sanitizers;
+// what results should be is the business of test/.
 #ifndef LORA_TESTS_TESTING_H
 #define LORA_TESTS_TESTING_H
 
@@ -72,7 +72,8 @@ class Heap {
     t.data = blocks_.back().get();
     return t;
   }
-  lora_tensor normals(lora_dtype dtype, std::vector<std::int64_t> shape, double scale = 1, double around = 0) {
+  lora_tensor normals(lora_dtype dtype, std::vector<std::int64_t> shape, double scale = 1,
+                      double around = 0) {
     const lora_tensor t = zeros(dtype, std::move(shape));
     std::normal_distribution<double> draw(around, scale);
     const std::int64_t n = elements_of(t);
@@ -86,7 +87,8 @@ class Heap {
   }
   lora_tensor below(std::int64_t count, std::int32_t low, std::int32_t high) {
     std::vector<std::int32_t> values(static_cast<std::size_t>(count));
-    for (std::int32_t& v : values) v = low + static_cast<std::int32_t>(random_() % static_cast<unsigned>(high - low));
+    for (std::int32_t& v : values)
+      v = low + static_cast<std::int32_t>(random_() % static_cast<unsigned>(high - low));
     return integers(values);
   }
 
@@ -118,9 +120,11 @@ inline double distance(const lora_tensor& got, const lora_tensor& want) {
   return std::sqrt(difference / (size > 0 ? size : 1));
 }
 
-// Runs build(heap, dtype) twice with equal numbers, once on each backend, and holds the outputs against each other.
+// Runs build(heap, dtype) twice with equal numbers, once on each backend, and holds the outputs against each
+// other.
 template <class Build>
-void compare(const Bench& cpu, const Bench& oracle, const std::string& name, lora_dtype store, Build&& build) {
+void compare(const Bench& cpu, const Bench& oracle, const std::string& name, lora_dtype store,
+             Build&& build) {
   Heap mine(7), truth(7);
   const std::vector<lora_tensor> got = build(cpu, mine, store), want = build(oracle, truth, LORA_F64);
   for (std::size_t i = 0; i < want.size(); ++i) {

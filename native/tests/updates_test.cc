@@ -19,7 +19,8 @@ Tensors updated(const Bench& on, Heap& heap, lora_dtype store, std::int64_t P) {
   a.report = heap.zeros(LORA_F64, {2, 3});
   const lora_sqnorm_args s{a.grad, heap.integers({2, 0}), a.sqnorm};
   on.ok(on.table.sqnorm(on.stream, &s), "sqnorm");
-  const lora_adamw_rule rules[2] = {{1e-3, 0.9, 0.999, 1e-8, 0.01, 1.0, 3, 2, 0}, {1e-2, 0.9, 0.99, 1e-8, 0, 0, 1, 0, 0}};
+  const lora_adamw_rule rules[2] = {{1e-3, 0.9, 0.999, 1e-8, 0.01, 1.0, 3, 2, 0},
+                                    {1e-2, 0.9, 0.99, 1e-8, 0, 0, 1, 0, 0}};
   a.rules = rules;
   a.count = 2;
   on.ok(on.table.adamw(on.stream, &a), "adamw");
@@ -37,7 +38,8 @@ Tensors sampled(const Bench& on, Heap& heap, lora_dtype, std::int64_t V) {
   a.seed = heap.zeros(LORA_I32, {Q, 2});
   a.counter = heap.below(Q, 0, 1000);
   a.history = heap.zeros(LORA_I32, {Q, 4});
-  for (std::int64_t i = 0; i < 4 * Q; ++i) static_cast<std::int32_t*>(a.history.data)[i] = static_cast<std::int32_t>(i % V);
+  for (std::int64_t i = 0; i < 4 * Q; ++i)
+    static_cast<std::int32_t*>(a.history.data)[i] = static_cast<std::int32_t>(i % V);
   a.history_count = heap.below(Q, 0, 5);
   a.allow = heap.zeros(LORA_I32, {Q, (V + 31) / 32});
   std::memset(a.allow.data, 0x6f, bytes_of(a.allow));

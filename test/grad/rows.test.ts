@@ -12,10 +12,20 @@ test('<c, gather(x)> is <scatter(c), x>', () => {
   const index = input('i32', [n], random.permutation(all).slice(0, n));
   const x = random.normals(all * D);
   const c = random.normals(n * D);
-  const { dst: there } = outputsOf(opCall('rows', { src: input('store', [all, D], x), dst: output('store', [n, D]), index },
-    { scatter: 0, write: 0 }), oracle, 'f64');
-  const { dst: back } = outputsOf(opCall('rows', { src: input('store', [n, D], c), dst: updated('store', [all, D], new Float64Array(all * D)), index },
-    { scatter: 1, write: 1 }), oracle, 'f64');
+  const { dst: there } = outputsOf(
+    opCall('rows', { src: input('store', [all, D], x), dst: output('store', [n, D]), index }, { scatter: 0, write: 0 }),
+    oracle,
+    'f64',
+  );
+  const { dst: back } = outputsOf(
+    opCall(
+      'rows',
+      { src: input('store', [n, D], c), dst: updated('store', [all, D], new Float64Array(all * D)), index },
+      { scatter: 1, write: 1 },
+    ),
+    oracle,
+    'f64',
+  );
   expect(Math.abs(dot(c, there!) - dot(back!, x))).toBeLessThan(1e-11);
 });
 
@@ -27,7 +37,9 @@ test('<c, split(x)> is <join(c), x>', () => {
   const columns = (op: 'split' | 'join') => {
     const call = opCall(op, {
       whole: op === 'split' ? input('store', [T, 19], x) : output('store', [T, 19]),
-      ...Object.fromEntries(widths.map((n, i) => [`part${i}`, op === 'split' ? output('store', [T, n]) : input('store', [T, n], cs[i]!)])),
+      ...Object.fromEntries(
+        widths.map((n, i) => [`part${i}`, op === 'split' ? output('store', [T, n]) : input('store', [T, n], cs[i]!)]),
+      ),
     });
     const { whole, part0, part1, part2 } = call.args[0]!;
     return outputsOf({ ...call, args: [{ whole, parts: [part0, part1, part2], count: 3 }] }, oracle, 'f64');

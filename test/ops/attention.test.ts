@@ -3,9 +3,15 @@ import { attention, attentionBwd, attentionCase, cached } from '../support/cases
 import { differing, testAsOracle, testThreadIndependence } from '../support/compare.js';
 import { outputsOf } from '../support/door.js';
 
-describe('attention', () => { testAsOracle(attention); });
-describe('attention backward', () => { testAsOracle(attentionBwd); });
-describe('attention, threads', () => { testThreadIndependence([...attention.slice(0, 6), ...attentionBwd.slice(0, 6)]); });
+describe('attention', () => {
+  testAsOracle(attention);
+});
+describe('attention backward', () => {
+  testAsOracle(attentionBwd);
+});
+describe('attention, threads', () => {
+  testThreadIndependence([...attention.slice(0, 6), ...attentionBwd.slice(0, 6)]);
+});
 
 test('without lse the output is the same', () => {
   const call = attentionCase(cached[0]!).make();

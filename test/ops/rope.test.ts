@@ -3,9 +3,15 @@ import { rope, ropeTable } from '../support/cases/rope.js';
 import { testAsOracle, testThreadIndependence } from '../support/compare.js';
 import { outputsOf } from '../support/door.js';
 
-describe('rope table', () => { testAsOracle(ropeTable, ['f32']); });
-describe('rope', () => { testAsOracle(rope); });
-describe('rope, threads', () => { testThreadIndependence(rope); });
+describe('rope table', () => {
+  testAsOracle(ropeTable, ['f32']);
+});
+describe('rope', () => {
+  testAsOracle(rope);
+});
+describe('rope, threads', () => {
+  testThreadIndependence(rope);
+});
 
 test('turning back undoes turning', () => {
   const call = rope[3]!.make();

@@ -3,11 +3,21 @@ import { embed, join, rows, split } from '../support/cases/rows.js';
 import { testAsOracle, testThreadIndependence } from '../support/compare.js';
 import { isas, outputsOf } from '../support/door.js';
 
-describe('rows', () => { testAsOracle(rows); });
-describe('split', () => { testAsOracle(split); });
-describe('join', () => { testAsOracle(join); });
-describe('embed', () => { testAsOracle(embed); });
-describe('embed, threads', () => { testThreadIndependence(embed); });
+describe('rows', () => {
+  testAsOracle(rows);
+});
+describe('split', () => {
+  testAsOracle(split);
+});
+describe('join', () => {
+  testAsOracle(join);
+});
+describe('embed', () => {
+  testAsOracle(embed);
+});
+describe('embed, threads', () => {
+  testThreadIndependence(embed);
+});
 
 test('noise stays within its amount, differs from row to row and leaves rows of slot -1 alone', () => {
   const call = embed[2]!.make();

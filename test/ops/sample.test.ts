@@ -23,7 +23,11 @@ describe.each(everywhere)('$backend $isa on $threads threads', (target) => {
 
   test('ties go to the lowest id, greedy or not', () => {
     const flat = Float64Array.from({ length: 100 }, (_, i) => (i === 17 || i === 40 || i === 99 ? 3 : 1));
-    const rows: SampleRow[] = [{ logits: flat, temperature: 0 }, { logits: flat, topK: 1 }, { logits: flat, topP: 0 }];
+    const rows: SampleRow[] = [
+      { logits: flat, temperature: 0 },
+      { logits: flat, topK: 1 },
+      { logits: flat, topP: 0 },
+    ];
     expect(draw(rows, target).map((d) => d.token)).toEqual([17, 17, 17]);
     const two = Array.from({ length: 50 }, (_, counter) => ({ logits: flat, topK: 2, counter }));
     expect(new Set(draw(two, target).map((d) => d.token))).toEqual(new Set([17, 40]));
@@ -32,7 +36,9 @@ describe.each(everywhere)('$backend $isa on $threads threads', (target) => {
   test('only allowed tokens are drawn, and none is -1', () => {
     const logits = new Random(3).normals(70);
     const rows: SampleRow[] = [
-      { logits, allow: [69], temperature: 0.5 }, { logits, allow: [], temperature: 1 }, { logits, allow: [31, 32, 64], temperature: 0 },
+      { logits, allow: [69], temperature: 0.5 },
+      { logits, allow: [], temperature: 1 },
+      { logits, allow: [31, 32, 64], temperature: 0 },
       { logits, allow: [], temperature: 0 },
     ];
     const best = [31, 32, 64].sort((a, b) => logits[b]! - logits[a]!)[0];
@@ -48,7 +54,13 @@ describe.each(everywhere)('$backend $isa on $threads threads', (target) => {
 
   test('logits that are NaN or infinite are survived', () => {
     const { NaN: nan, POSITIVE_INFINITY: inf, NEGATIVE_INFINITY: ninf } = Number;
-    const rows = [[nan, 1, nan], [nan, nan, nan], [ninf, ninf, ninf], [1, inf, 0], [ninf, 0, ninf]];
+    const rows = [
+      [nan, 1, nan],
+      [nan, nan, nan],
+      [ninf, ninf, ninf],
+      [1, inf, 0],
+      [ninf, 0, ninf],
+    ];
     const sampled = rows.map((logits, i) => ({ logits, temperature: 1, topP: 0.9, counter: i }));
     const greedy = rows.map((logits) => ({ logits, temperature: 0 }));
     expect(draw(sampled, target).map((d) => d.token)).toEqual([1, 0, 0, 1, 1]);
@@ -104,7 +116,9 @@ describe('proportions', () => {
       mass += p[id]!;
       return take;
     });
-    expect(chiSquare({ logits, topP: 0.8 }, only(nucleus), 6n)).toBeLessThan(nucleus.length + 6 * Math.sqrt(2 * nucleus.length));
+    expect(chiSquare({ logits, topP: 0.8 }, only(nucleus), 6n)).toBeLessThan(
+      nucleus.length + 6 * Math.sqrt(2 * nucleus.length),
+    );
   });
 });
 

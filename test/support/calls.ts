@@ -14,15 +14,27 @@ export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((a, b) => a * b, 1);
 }
 
-export const input = (kind: Kind, shape: readonly number[], values: ArrayLike<number>): TensorSpec =>
-  ({ kind, role: 'in', shape, values });
+export const input = (kind: Kind, shape: readonly number[], values: ArrayLike<number>): TensorSpec => ({
+  kind,
+  role: 'in',
+  shape,
+  values,
+});
 export const output = (kind: Kind, shape: readonly number[]): TensorSpec => ({ kind, role: 'out', shape });
 /** Read and then written. */
-export const updated = (kind: Kind, shape: readonly number[], values: ArrayLike<number>): TensorSpec =>
-  ({ kind, role: 'inout', shape, values });
+export const updated = (kind: Kind, shape: readonly number[], values: ArrayLike<number>): TensorSpec => ({
+  kind,
+  role: 'inout',
+  shape,
+  values,
+});
 /** An output that lies where `name` does; that tensor must be `updated`. */
-export const inPlaceOf = (name: string, kind: Kind, shape: readonly number[]): TensorSpec =>
-  ({ kind, role: 'inout', shape, same: name });
+export const inPlaceOf = (name: string, kind: Kind, shape: readonly number[]): TensorSpec => ({
+  kind,
+  role: 'inout',
+  shape,
+  same: name,
+});
 
 /** A call whose tensors are named as its arguments; the rest of the arguments as they are. */
 export function opCall(op: string, tensors: Readonly<Record<string, TensorSpec | undefined>>, rest: Args = {}): OpCall {
@@ -57,13 +69,19 @@ export function route(segments: readonly (readonly [number, number])[]): Route {
       seen.set(slot, next + 1);
     }
   }
-  return { begin: Int32Array.from(begin), slot: Int32Array.from(segments, ([, slot]) => slot), row: Int32Array.from(row) };
+  return {
+    begin: Int32Array.from(begin),
+    slot: Int32Array.from(segments, ([, slot]) => slot),
+    row: Int32Array.from(row),
+  };
 }
 
 /** 0, 0 + lengths[0], … */
 export function starts(lengths: readonly number[]): Int32Array {
   const begin = new Int32Array(lengths.length + 1);
-  lengths.forEach((n, i) => { begin[i + 1] = begin[i]! + n; });
+  lengths.forEach((n, i) => {
+    begin[i + 1] = begin[i]! + n;
+  });
   return begin;
 }
 

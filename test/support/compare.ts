@@ -1,7 +1,20 @@
 // Holds a backend's operation against the oracle: two errors for every output, the budget of each, the same bits
 // twice, nothing written out of place.
 import type { OpCase } from './calls.js';
-import { type Dtype, type OpCall, type OpResult, type Store, type Target, decode, dtypeOf, encode, isas, outputsOf, rounded, runOp } from './door.js';
+import {
+  type Dtype,
+  type OpCall,
+  type OpResult,
+  type Store,
+  type Target,
+  decode,
+  dtypeOf,
+  encode,
+  isas,
+  outputsOf,
+  rounded,
+  runOp,
+} from './door.js';
 
 export interface Errors {
   /** |got - want| / |want| */
@@ -56,10 +69,12 @@ export function truthOf(original: OpCall, store: Store): Truth {
   const call = rounded(original, store);
   const want = outputsOf(call, { backend: 'oracle' }, 'f64');
   const plainRun = runOp(call, { backend: 'oracle' }, store); // where it refuses the type, rounding alone counts
-  const plain = Object.fromEntries(Object.entries(want).map(([name, values]) => {
-    const rounding = errorsOf(stored(values, dtypeOf(call.buffers[name]!.kind, store)), values);
-    return [name, plainRun.status === 'ok' ? worst(rounding, errorsOf(plainRun.outputs[name]!, values)) : rounding];
-  }));
+  const plain = Object.fromEntries(
+    Object.entries(want).map(([name, values]) => {
+      const rounding = errorsOf(stored(values, dtypeOf(call.buffers[name]!.kind, store)), values);
+      return [name, plainRun.status === 'ok' ? worst(rounding, errorsOf(plainRun.outputs[name]!, values)) : rounding];
+    }),
+  );
   return { call, want, plain };
 }
 
@@ -79,11 +94,14 @@ const budgetOf = (error: number): number => 2 * error + 1e-6;
 /** Runs the candidate twice and sets its errors beside its budget, 2 e_plain + 1e-6. Nothing is judged when it refuses. */
 export function verdictOf(truth: Truth, target: Target, store: Store): Verdict {
   const { outputs, ...result } = runOp(truth.call, target, store, 2);
-  const judged = result.status !== 'ok' ? [] : Object.entries(truth.want).map(([name, want]) => {
-    const plain = truth.plain[name]!;
-    const budget = { norm: budgetOf(plain.norm), largest: budgetOf(plain.largest) };
-    return { name, error: errorsOf(outputs[name]!, want), plain, budget };
-  });
+  const judged =
+    result.status !== 'ok'
+      ? []
+      : Object.entries(truth.want).map(([name, want]) => {
+          const plain = truth.plain[name]!;
+          const budget = { norm: budgetOf(plain.norm), largest: budgetOf(plain.largest) };
+          return { name, error: errorsOf(outputs[name]!, want), plain, budget };
+        });
   return { ...result, outputs: judged };
 }
 
@@ -122,9 +140,13 @@ export function testAsOracle(cases: readonly OpCase[], stores: readonly Store[] 
 
 /** The results of these operations do not depend on the number of threads, to the bit. */
 export function testThreadIndependence(cases: readonly OpCase[], store: Store = 'f32'): void {
-  test.each(cases.map((each) => [each.name, each] as const))('%s gives the same bits on 1, 2, 3 and 7 threads', (_name, each) => {
-    const call = rounded(each.make(), store);
-    const one = outputsOf(call, { backend: 'cpu', threads: 1 }, store);
-    for (const threads of [2, 3, 7]) expect(differing(outputsOf(call, { backend: 'cpu', threads }, store), one)).toEqual([]);
-  });
+  test.each(cases.map((each) => [each.name, each] as const))(
+    '%s gives the same bits on 1, 2, 3 and 7 threads',
+    (_name, each) => {
+      const call = rounded(each.make(), store);
+      const one = outputsOf(call, { backend: 'cpu', threads: 1 }, store);
+      for (const threads of [2, 3, 7])
+        expect(differing(outputsOf(call, { backend: 'cpu', threads }, store), one)).toEqual([]);
+    },
+  );
 }

@@ -91,8 +91,11 @@ export function fromBf16(value: number): number {
 // Plain loops over arrays made once: `from` with a function, and names looked up in jest's global object, cost
 // hundreds of nanoseconds an element.
 const makers = {
-  f32: (n: number) => new Float32Array(n), f64: (n: number) => new Float64Array(n), i32: (n: number) => new Int32Array(n),
-  u8: (n: number) => new Uint8Array(n), bf16: (n: number) => new Uint16Array(n),
+  f32: (n: number) => new Float32Array(n),
+  f64: (n: number) => new Float64Array(n),
+  i32: (n: number) => new Int32Array(n),
+  u8: (n: number) => new Uint8Array(n),
+  bf16: (n: number) => new Uint16Array(n),
 } as const;
 
 export function encode(values: ArrayLike<number>, dtype: Dtype): Numbers {
@@ -121,10 +124,12 @@ function empty(length: number, dtype: Dtype): Numbers {
 
 /** The call with every input rounded to what `store` can hold, so that all backends see the same numbers. */
 export function rounded(call: OpCall, store: Store): OpCall {
-  const buffers = Object.fromEntries(Object.entries(call.buffers).map(([name, b]) => {
-    const dtype = dtypeOf(b.kind, store);
-    return [name, b.values === undefined ? b : { ...b, values: decode(encode(b.values, dtype), dtype) }];
-  }));
+  const buffers = Object.fromEntries(
+    Object.entries(call.buffers).map(([name, b]) => {
+      const dtype = dtypeOf(b.kind, store);
+      return [name, b.values === undefined ? b : { ...b, values: decode(encode(b.values, dtype), dtype) }];
+    }),
+  );
   return { ...call, buffers };
 }
 
@@ -132,7 +137,8 @@ function withDtypes(value: unknown, store: Store): unknown {
   if (Array.isArray(value)) return value.map((each) => withDtypes(each, store));
   if (value === null || typeof value !== 'object' || ArrayBuffer.isView(value)) return value;
   const entries = Object.entries(value).map(([key, each]) =>
-    key === 'kind' ? ['dtype', dtypeOf(each as Kind, store)] : [key, withDtypes(each, store)]);
+    key === 'kind' ? ['dtype', dtypeOf(each as Kind, store)] : [key, withDtypes(each, store)],
+  );
   return Object.fromEntries(entries);
 }
 
@@ -156,9 +162,11 @@ function lowered(call: OpCall, target: Target, store: Store): { options: object;
 export function runOp(call: OpCall, target: Target, store: Store, repeat = 1): OpResult {
   const { options, data } = lowered(call, target, store);
   const result = door().runOp({ ...options, repeat });
-  const outputs = Object.fromEntries(Object.entries(call.buffers)
-    .filter(([, b]) => b.role !== 'in')
-    .map(([name, b]) => [name, decode(data.get(name)!, dtypeOf(b.kind, store))]));
+  const outputs = Object.fromEntries(
+    Object.entries(call.buffers)
+      .filter(([, b]) => b.role !== 'in')
+      .map(([name, b]) => [name, decode(data.get(name)!, dtypeOf(b.kind, store))]),
+  );
   return { ...result, outputs };
 }
 
@@ -171,6 +179,10 @@ export function outputsOf(call: OpCall, target: Target, store: Store): Readonly<
 }
 
 /** What `supports` says of a call's shapes: a status and every reason, one a line. */
-export function supportsOp(call: OpCall, target: Target, store: Store): { readonly status: string; readonly why: string } {
+export function supportsOp(
+  call: OpCall,
+  target: Target,
+  store: Store,
+): { readonly status: string; readonly why: string } {
   return door().supportsOp(lowered(call, target, store).options);
 }

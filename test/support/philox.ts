@@ -1,10 +1,13 @@
-// Philox4x32-10 in TypeScript, written from the paper (Salmon et al., SC 2011) and not from native/abi/philox.h, so that
-// one can be held against the other.
+// Philox4x32-10 in TypeScript, written from the paper (Salmon et al., SC 2011) and not from native/abi/philox.h, so
+// that one can be held against the other.
 
 const MASK = 0xffffffffn;
 
 /** Four draws of 32 bits for a 64-bit key and a counter of four words. */
-export function philox(seed: bigint, counter: readonly [number, number, number, number]): readonly [number, number, number, number] {
+export function philox(
+  seed: bigint,
+  counter: readonly [number, number, number, number],
+): readonly [number, number, number, number] {
   let [c0, c1, c2, c3] = counter.map((c) => BigInt(c >>> 0)) as [bigint, bigint, bigint, bigint];
   let k0 = seed & MASK;
   let k1 = (seed >> 32n) & MASK;

@@ -18,7 +18,8 @@ function reference(row: SampleRow): Drawn {
   const p32 = Math.fround(penalty);
   const seen = new Set(row.history);
   const allowed = row.allow === undefined ? undefined : new Set(row.allow);
-  const order = logits.map((z, id) => ({ id, z: !seen.has(id) ? z : z > 0 ? z / p32 : z * p32 }))
+  const order = logits
+    .map((z, id) => ({ id, z: !seen.has(id) ? z : z > 0 ? z / p32 : z * p32 }))
     .filter(({ id }) => allowed?.has(id) ?? true)
     .sort((a, b) => b.z - a.z || a.id - b.id);
   const drawn = (id: number) => ({ token: id, logprob: logits[id]! - lse });
@@ -37,7 +38,10 @@ function reference(row: SampleRow): Drawn {
 
 // Made once for all targets.
 const mixed = new Map<number, { readonly rows: readonly SampleRow[]; readonly want: readonly Drawn[] }>();
-export function mixedDraws(V: number, count: number): { readonly rows: readonly SampleRow[]; readonly want: readonly Drawn[] } {
+export function mixedDraws(
+  V: number,
+  count: number,
+): { readonly rows: readonly SampleRow[]; readonly want: readonly Drawn[] } {
   let made = mixed.get(V);
   if (made === undefined) {
     const rows = mixedRows(V, V, count);
@@ -48,7 +52,14 @@ export function mixedDraws(V: number, count: number): { readonly rows: readonly 
 }
 
 /** Vocabularies and rows of the calls that are held against the reference. */
-export const mixedSizes: readonly (readonly [number, number])[] = [[1, 5], [7, 40], [33, 120], [512, 120], [4099, 40], [49152, 12]];
+export const mixedSizes: readonly (readonly [number, number])[] = [
+  [1, 5],
+  [7, 40],
+  [33, 120],
+  [512, 120],
+  [4099, 40],
+  [49152, 12],
+];
 
 /** Largest deviation of a log-probability: f32 sums over the whole vocabulary. */
 export function logprobBudget(want: readonly Drawn[]): number {

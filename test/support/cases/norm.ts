@@ -38,10 +38,18 @@ export const norm: readonly OpCase[] = shapes.map((s) => ({
     const r = s.inPlace === true ? updated('store', shape, values) : input('store', shape, values);
     const delta = s.delta ? { delta: input('store', shape, random.normals(s.T * s.D)) } : {};
     const sum = !s.delta ? {} : { sum: s.inPlace === true ? inPlaceOf('r', 'store', shape) : output('store', shape) };
-    return opCall('norm', {
-      r, ...delta, ...sum, w: input('store', [s.D], random.normals(s.D)),
-      y: output('store', shape), rstd: output('real', [s.T]),
-    }, { eps: 1e-5 });
+    return opCall(
+      'norm',
+      {
+        r,
+        ...delta,
+        ...sum,
+        w: input('store', [s.D], random.normals(s.D)),
+        y: output('store', shape),
+        rstd: output('real', [s.T]),
+      },
+      { eps: 1e-5 },
+    );
   },
 }));
 
@@ -55,12 +63,20 @@ export const normBwd: readonly OpCase[] = shapes.map((s) => ({
       dy: input('store', shape, random.normals(s.T * s.D)),
       sum: input('store', shape, random.normals(s.T * s.D, 2)),
       w: input('store', [s.D], random.normals(s.D)),
-      rstd: input('real', [s.T], Float64Array.from(random.normals(s.T), (x) => 0.5 + 0.1 * x)),
+      rstd: input(
+        'real',
+        [s.T],
+        Float64Array.from(random.normals(s.T), (x) => 0.5 + 0.1 * x),
+      ),
     };
     if (!s.delta) return opCall('normBwd', { ...tensors, dx: output('store', shape) });
     if (s.inPlace !== true) {
       return opCall('normBwd', { ...tensors, dsum: input('store', shape, dsumValues), dx: output('store', shape) });
     }
-    return opCall('normBwd', { ...tensors, dsum: updated('store', shape, dsumValues), dx: inPlaceOf('dsum', 'store', shape) });
+    return opCall('normBwd', {
+      ...tensors,
+      dsum: updated('store', shape, dsumValues),
+      dx: inPlaceOf('dsum', 'store', shape),
+    });
   },
 }));

@@ -3,18 +3,31 @@ import { type OpCase, input, opCall, output, updated } from '../calls.js';
 import { Random } from '../random.js';
 
 export const ropeTable: readonly OpCase[] = [
-  { T: 0, I: 4, variants: 1 }, { T: 1, I: 1, variants: 1 }, { T: 7, I: 4, variants: 1 }, { T: 33, I: 32, variants: 1 },
+  { T: 0, I: 4, variants: 1 },
+  { T: 1, I: 1, variants: 1 },
+  { T: 7, I: 4, variants: 1 },
+  { T: 33, I: 32, variants: 1 },
   { T: 130, I: 17, variants: 3 },
 ].map(({ T, I, variants }, i) => ({
   name: `[${T}, ${I}] of ${variants} variants, seed ${i}`,
   make() {
     const random = new Random(i);
-    const invFreq = Float64Array.from({ length: variants * I }, (_, j) => 10000 ** (-(j % I) / I) / (1 + Math.floor(j / I)));
+    const invFreq = Float64Array.from(
+      { length: variants * I },
+      (_, j) => 10000 ** (-(j % I) / I) / (1 + Math.floor(j / I)),
+    );
     const variant = variants > 1 ? { variant: input('i32', [T], random.integers(T, 0, variants)) } : {};
-    return opCall('ropeTable', {
-      position: input('i32', [T], random.integers(T, 0, 100000)), ...variant, invFreq: input('f64', [variants, I], invFreq),
-      cos: output('real', [T, I]), sin: output('real', [T, I]),
-    }, { amplitude: variants > 1 ? 1.3 : 1 });
+    return opCall(
+      'ropeTable',
+      {
+        position: input('i32', [T], random.integers(T, 0, 100000)),
+        ...variant,
+        invFreq: input('f64', [variants, I], invFreq),
+        cos: output('real', [T, I]),
+        sin: output('real', [T, I]),
+      },
+      { amplitude: variants > 1 ? 1.3 : 1 },
+    );
   },
 }));
 
@@ -43,9 +56,15 @@ export const rope: readonly OpCase[] = ropeShapes.map((s, i) => ({
     const random = new Random(i);
     const angle = random.normals(s.T * s.I, 2);
     const heads = (n: number) => updated('store', [s.T, n, s.E], random.normals(s.T * n * s.E));
-    return opCall('rope', {
-      ...(s.H > 0 ? { q: heads(s.H) } : {}), ...(s.G > 0 ? { k: heads(s.G) } : {}),
-      cos: input('real', [s.T, s.I], angle.map(Math.cos)), sin: input('real', [s.T, s.I], angle.map(Math.sin)),
-    }, { sign: s.sign });
+    return opCall(
+      'rope',
+      {
+        ...(s.H > 0 ? { q: heads(s.H) } : {}),
+        ...(s.G > 0 ? { k: heads(s.G) } : {}),
+        cos: input('real', [s.T, s.I], angle.map(Math.cos)),
+        sin: input('real', [s.T, s.I], angle.map(Math.sin)),
+      },
+      { sign: s.sign },
+    );
   },
 }));

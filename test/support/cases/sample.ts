@@ -35,12 +35,18 @@ export function sampleCall(rows: readonly SampleRow[]): OpCall {
   });
   const each = (kind: 'f32' | 'i32', value: (r: SampleRow) => number) => input(kind, [Q], rows.map(value));
   return opCall('sample', {
-    logits: updated('f32', [Q, V], logits), temperature: each('f32', (r) => r.temperature ?? 1), topP: each('f32', (r) => r.topP ?? 1),
-    penalty: each('f32', (r) => r.penalty ?? 1), topK: each('i32', (r) => r.topK ?? 0), seed: input('i32', [Q, 2], seeds),
-    counter: each('i32', (r) => r.counter ?? 0), history: input('i32', [Q, L], history),
+    logits: updated('f32', [Q, V], logits),
+    temperature: each('f32', (r) => r.temperature ?? 1),
+    topP: each('f32', (r) => r.topP ?? 1),
+    penalty: each('f32', (r) => r.penalty ?? 1),
+    topK: each('i32', (r) => r.topK ?? 0),
+    seed: input('i32', [Q, 2], seeds),
+    counter: each('i32', (r) => r.counter ?? 0),
+    history: input('i32', [Q, L], history),
     historyCount: each('i32', (r) => r.history?.length ?? 0),
     allow: rows.some((r) => r.allow !== undefined) ? input('i32', [Q, words], allow) : undefined,
-    token: output('i32', [Q]), logprob: output('f32', [Q]),
+    token: output('i32', [Q]),
+    logprob: output('f32', [Q]),
   });
 }
 
