@@ -91,7 +91,7 @@ export interface Verdict extends Omit<OpResult, 'outputs'> {
 
 const budgetOf = (error: number): number => 2 * error + 1e-6;
 
-/** Runs the candidate twice and sets its errors beside its budget, 2 e_plain + 1e-6. Nothing is judged when it refuses. */
+/** Runs the candidate twice; its errors beside its budget, 2 e_plain + 1e-6. Nothing is judged when it refuses. */
 export function verdictOf(truth: Truth, target: Target, store: Store): Verdict {
   const { outputs, ...result } = runOp(truth.call, target, store, 2);
   const judged =
