@@ -35,6 +35,7 @@ namespace {
 
 void columns(lora_stream* stream, const lora_columns_args& args, bool join) {
   const std::int64_t tokens = args.whole.shape[0], wide = args.whole.shape[1];
+  if (args.whole.dtype != LORA_F32 && args.whole.dtype != LORA_BF16) unsupported("split and join: the CUDA backend stores f32 or bf16");
   if (tokens == 0) return;
   const int bytes = args.whole.dtype == LORA_F32 ? 4 : 2;
   std::int64_t at = 0;

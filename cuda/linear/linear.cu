@@ -286,31 +286,56 @@ void backward_fast(lora_stream* stream, const lora_linear_bwd_args* calls, int c
 
 }  // namespace
 
+namespace {
+
+// Siblings of one launch lie in one slab and have one rank.
+template <class Call>
+bool one_slab(const Call* calls, int count) {
+  const lora_pair* first = nullptr;
+  for (int i = 0; i < count; ++i) {
+    const lora_pair& pair = calls[i].pair;
+    if (pair.a == nullptr) continue;
+    if (first == nullptr) first = &pair;
+    if (pair.rank != first->rank || pair.slot_stride != first->slot_stride) return false;
+  }
+  return true;
+}
+
+bool fast_forward(const lora_device* device, const lora_linear_args& call) {
+  return fast(device, call.w, call.pair) && call.y.dtype == LORA_BF16 && aligned(call.x.data) && aligned(call.y.data) &&
+         (call.pair.a == nullptr || aligned(call.u.data));
+}
+
+bool fast_backward(const lora_device* device, const lora_linear_bwd_args& call) {
+  return fast(device, call.w, call.pair) && aligned(call.dy.data) && aligned(call.dx.data) &&
+         (call.pair.a == nullptr || (aligned(call.u.data) && aligned(call.x.data)));
+}
+
+}  // namespace
+
 void linear(lora_stream* stream, const lora_linear_args* calls, int count) {
   if (count == 0 || calls[0].x.shape[0] == 0) return;
-  bool together = count <= kMaxParts;
-  for (int i = 0; i < count; ++i) {
-    const lora_linear_args& call = calls[i];
-    together = together && fast(stream->device, call.w, call.pair) && call.y.dtype == LORA_BF16 && aligned(call.x.data) &&
-               aligned(call.y.data) && (call.pair.a == nullptr || aligned(call.u.data)) &&
-               (call.pair.a == nullptr || calls[0].pair.a == nullptr || call.pair.rank == calls[0].pair.rank);
-  }
+  bool together = count <= kMaxParts && one_slab(calls, count);
+  for (int i = 0; i < count; ++i) together = together && fast_forward(stream->device, calls[i]);
   if (together) return forward_fast(stream, calls, count);
-  for (int i = 0; i < count; ++i) linear_any(stream, calls[i]);
+  for (int i = 0; i < count; ++i) {
+    if (fast_forward(stream->device, calls[i])) forward_fast(stream, calls + i, 1);
+    else linear_any(stream, calls[i]);
+  }
 }
 
 void linear_bwd(lora_stream* stream, const lora_linear_bwd_args* calls, int count) {
   if (count == 0 || calls[0].dy.shape[0] == 0) return;
-  bool together = count <= kMaxParts;
+  bool together = count <= kMaxParts && one_slab(calls, count);
   for (int i = 0; i < count; ++i) {
-    const lora_linear_bwd_args& call = calls[i];
-    together = together && fast(stream->device, call.w, call.pair) && aligned(call.dy.data) && aligned(call.dx.data) &&
-               call.dx.data == calls[0].dx.data && (i == 0 || call.dx_write == LORA_ADD || call.dx.data == nullptr) &&
-               (call.pair.a == nullptr || (aligned(call.u.data) && aligned(call.x.data))) &&
-               (call.pair.a == nullptr || calls[0].pair.a == nullptr || call.pair.rank == calls[0].pair.rank);
+    together = together && fast_backward(stream->device, calls[i]) &&
+               calls[i].dx.data == calls[0].dx.data && (i == 0 || calls[i].dx_write == LORA_ADD || calls[i].dx.data == nullptr);
   }
   if (together) return backward_fast(stream, calls, count);
-  for (int i = 0; i < count; ++i) linear_bwd_any(stream, calls[i]);
+  for (int i = 0; i < count; ++i) {
+    if (fast_backward(stream->device, calls[i])) backward_fast(stream, calls + i, 1);
+    else linear_bwd_any(stream, calls[i]);
+  }
 }
 
 }  // namespace lora::cuda

@@ -6,6 +6,7 @@
 namespace lora::cuda {
 
 void rope_table(lora_stream* stream, const lora_rope_table_args& args) {
+  if (args.cos.dtype != LORA_F32) unsupported("rope_table: the CUDA backend makes tables in f32");
   const int half = static_cast<int>(args.cos.shape[1]);
   const std::int64_t count = args.position.shape[0] * half;
   if (count == 0) return;

@@ -33,7 +33,10 @@ __global__ void __launch_bounds__(kSampleThreads) sample_kernel(const SampleArgs
   const int q = blockIdx.x, count = args.vocabulary;
   float* z = args.logits + static_cast<long long>(q) * count;
   float top = -INFINITY;
-  for (int v = threadIdx.x; v < count; v += kSampleThreads) top = fmaxf(top, z[v]);
+  for (int v = threadIdx.x; v < count; v += kSampleThreads) {
+    if (isnan(z[v])) z[v] = -INFINITY;  // a logit that is no number is never preferred
+    top = fmaxf(top, z[v]);
+  }
   top = block_max(top, shared_max);
   double sum = 0.0;
   for (int v = threadIdx.x; v < count; v += kSampleThreads) sum += expf(z[v] - top);
@@ -85,7 +88,8 @@ __global__ void __launch_bounds__(kSampleThreads) sample_kernel(const SampleArgs
   int token = -1;
   if (options > 0.0) {
     unsigned long long lowest = 0;
-    if (temperature <= 0.0f) {
+    // With an infinite best there are no probabilities: the first of the best is taken.
+    if (temperature <= 0.0f || isinf(best)) {
       lowest = cut(1.0, true, false);
     } else {
       const int k = args.top_k[q];
