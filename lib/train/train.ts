@@ -109,7 +109,8 @@ async function prepare(config: Config, options: TrainOptions, context: StageCont
     await mkdir(config.output, { recursive: true });
     await writeFile(join(config.output, 'config.yaml'), writeResolved(config));
     const metrics = join(config.output, 'metrics.jsonl');
-    const history = await rewindMetrics(metrics, start.step);
+    // A run that begins anew measures itself at 0 again, so nothing of an earlier try stays.
+    const history = await rewindMetrics(metrics, start.step === 0 ? -1 : start.step);
     const sinks = [new MetricsLog(metrics), new TensorBoardLog(config.output, history)];
 
     return {
