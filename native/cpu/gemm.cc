@@ -84,7 +84,11 @@ struct Walk {
     const bool low_here = last_of_term && term.rank > 0;
     const bool wide = tiles == 1 && rows_of(block.tile) <= kernels.wide_rows;
     const std::size_t step_bytes = static_cast<std::size_t>(width) * (term.right.layout == Layout::kBf16 ? 2 : 4);
+    const std::int64_t low_panel = term.rank * width, low_group = panels_of(kernels, product.columns) * low_panel;
     const bool widen = term.right.layout == Layout::kBf16 && tiles >= kWidenFrom;
+
+    const char* left = static_cast<const char*>(term.left) + term.left_layout.at(0, from) * 4;
+    const std::int64_t left_tile = (term.left_layout.at(1, from) - term.left_layout.at(0, from)) * 4;
 
     for (std::int64_t panel = block.panel; panel < block.panel_end;) {
       const bool whole_wide = wide && panel + kernels.wide_panels <= block.panel_end &&
@@ -106,7 +110,7 @@ struct Walk {
       t.a_step = height;
       t.a2_step = height;
       t.b2_step = width;
-      t.b2_panel = term.rank * width;
+      t.b2_panel = low_panel;
       t.c_row = block.c_row;
       t.bias = last && product.bias != nullptr ? product.bias + panel * width : nullptr;
       t.add = add;
@@ -116,12 +120,12 @@ struct Walk {
         const bool one_piece = product.rows.tile_piece[tile + 1] - piece == 1;
         const std::int32_t group = product.rows.pieces[piece].group;
         const bool fused = low_here && one_piece && group >= 0 && term.low_row == nullptr;
-        t.a = static_cast<const char*>(term.left) + term.left_layout.at(tile, from) * 4;
+        t.a = left + tile * left_tile;
         t.c = c_of(tile, panel);
         t.depth2 = fused ? term.rank : 0;
         if (fused) {
           t.a2 = term.low_left + tile * term.rank * height;
-          t.b2 = low_right(term, group, panel);
+          t.b2 = term.low_right + group * low_group + panel * low_panel;
         }
         set->rows[rows_of(tile)](t);
         if (low_here && !fused && !(one_piece && group < 0)) {

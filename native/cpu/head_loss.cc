@@ -232,8 +232,8 @@ void pair_gradients(Head& h, const Logits& l, const Dropout& dropout) {
   }
   const LeftOfA left_of_a{&h.kernels, h.x, dropout};
   const LowGradient gradients[] = {
-      {LowGradient::Of::kA, &h.args.pair, h.D, h.g, read_left_of_a, &left_of_a},
-      {LowGradient::Of::kB, &h.args.pair, h.V, h.u, read_dz, &l},
+      {LowGradient::Of::kA, &h.args.pair, h.D, h.g, read_left_of_a, &left_of_a, nullptr},
+      {LowGradient::Of::kB, &h.args.pair, h.V, h.u, read_dz, &l, nullptr},
   };
   low_gradients(h.context, here, gradients, 2);
 }

@@ -256,8 +256,10 @@ void linear_bwd(CpuContext& context, const lora_linear_bwd_args* same_x, int cou
     }
     left_of_a[i] = {&kernels, source_of(args.x, "linear_bwd"), {&args.pair, &args.route, &groups, nullptr}};
     left_of_b[i] = {&kernels, dy[i]};
-    gradients.push_back({LowGradient::Of::kA, &args.pair, args.x.shape[1], g[i], read_left_of_a, &left_of_a[i]});
-    gradients.push_back({LowGradient::Of::kB, &args.pair, dy[i].columns, u, read_left_of_b, &left_of_b[i]});
+    gradients.push_back({LowGradient::Of::kA, &args.pair, args.x.shape[1], g[i], read_left_of_a, &left_of_a[i],
+                         left_of_a[i].dropout.on_any() ? nullptr : direct_rows(left_of_a[i].x)});
+    gradients.push_back({LowGradient::Of::kB, &args.pair, dy[i].columns, u, read_left_of_b, &left_of_b[i],
+                         direct_rows(dy[i])});
   }
   low_gradients(context, groups, gradients.data(), static_cast<int>(gradients.size()));
 }

@@ -9,8 +9,8 @@
 namespace lora::cpu {
 namespace {
 
-// Rows of a low gradient that are brought into the cache at a time, and columns of a task.
-constexpr std::int64_t kRowsAtOnce = 128;
+// Rows of a low gradient that are summed at a time, and columns of a task.
+constexpr std::int64_t kRowsAtOnce = 256;
 constexpr std::int64_t kTilesOfTask = 16;
 // Columns (or rows) of A and B that are packed at a time.
 constexpr std::int64_t kStrip = 256;
@@ -248,18 +248,20 @@ void low_gradients(CpuContext& context, const Groups& groups, const LowGradient*
       if (rows.group != group) continue;
       for (std::int64_t begin = rows.begin; begin < rows.end; begin += kRowsAtOnce) {
         const std::int64_t depth = std::min(kRowsAtOnce, rows.end - begin);
-        for (std::int64_t t = 0; t < depth; ++t) {
+        const float* rows_left = left;
+        if (g.direct != nullptr) rows_left = g.direct + begin * g.columns + from;
+        for (std::int64_t t = 0; g.direct == nullptr && t < depth; ++t) {
           g.read(g.read_context, begin + t, group, from, columns, left + t * strip);
         }
         Tile tile{};
-        tile.a_step = strip;
+        tile.a_step = g.direct != nullptr ? g.columns : strip;
         tile.b_step = rank;
         tile.depth = depth;
         tile.c_row = rank;
         tile.add = add;
         tile.columns = kernels.low_columns;
         for (std::int64_t c = 0; c < columns; c += height) {
-          tile.a = left + c;
+          tile.a = rows_left + c;
           for (std::int64_t r = 0; r < rank; r += kernels.low_columns) {
             tile.b = g.right + begin * rank + r;
             tile.c = sums + c * rank + r;

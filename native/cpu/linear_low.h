@@ -79,7 +79,16 @@ struct LowGradient {
   void (*read)(const void* context, std::int64_t row, std::int32_t group, std::int64_t from, std::int64_t count,
                float* out);
   const void* read_context;
+  // The left side as it lies, where that is f32 and no row is dropped: row i begins at direct + i * columns. Or
+  // nullptr.
+  const float* direct;
 };
+
+// The rows of `source` for LowGradient::direct.
+inline const float* direct_rows(const Source& source) {
+  return source.type == LORA_F32 && source.index == nullptr ? static_cast<const float*>(source.data) : nullptr;
+}
+
 void low_gradients(CpuContext& context, const Groups& groups, const LowGradient* gradients, int count);
 
 }  // namespace lora::cpu
