@@ -70,5 +70,8 @@ report({
   rounds, stepsPerRound: steps,
   stepMs: own.median, spread: own.spread, tokensPerSecond: rate(own.median),
   peer: 'transformers+peft', peerStepMs: peer.median, peerSpread: peer.spread, peerTokensPerSecond: rate(peer.median),
-  ratio: peer.median / own.median,
+  ratio: peer.median / own.median, ratioOfBestRounds: Math.min(...peers) / Math.min(...mine),
 });
+if (Math.max(own.spread, peer.spread) > 0.1) {
+  process.stderr.write('The rounds differ by more than a tenth: something else was running. Take the ratio on a quiet machine.\n');
+}
