@@ -1,9 +1,9 @@
-// The pool behind parallel_for: one round counter that workers watch, one count of those still running.
+// The pool behind parallel_for: one word that shares are taken from, one count of those that are done.
 #include "base/parallel.h"
 
 #include <sched.h>
 
-#include <chrono>
+#include <utility>
 
 namespace lora {
 namespace {
@@ -28,10 +28,10 @@ int cores() {
 
 }  // namespace
 
-ThreadPool::ThreadPool(int threads) : threads_(threads > 0 ? threads : cores()) {
+ThreadPool::ThreadPool(int threads) : threads_(std::min(threads > 0 ? threads : cores(), 1 << 12)) {
   helpers_.reserve(static_cast<std::size_t>(threads_) - 1);
   try {
-    for (int worker = 1; worker < threads_; ++worker) helpers_.emplace_back([this, worker] { work(worker); });
+    for (int i = 1; i < threads_; ++i) helpers_.emplace_back([this] { help(); });
   } catch (...) {  // the system refused a thread: go on with those there are
     threads_ = static_cast<int>(helpers_.size()) + 1;
   }
@@ -41,71 +41,76 @@ ThreadPool::~ThreadPool() {
   {
     std::lock_guard<std::mutex> lock(sleep_lock_);
     stop_.store(true);
-    round_.fetch_add(1);
   }
   wake_.notify_all();
   for (std::thread& helper : helpers_) helper.join();
 }
 
-void ThreadPool::execute(int worker) noexcept {
-  try {
-    call_(context_, worker);
-  } catch (...) {
-    std::lock_guard<std::mutex> lock(failure_lock_);
-    if (!failure_) failure_ = std::current_exception();
+// Runs shares until there are none left; whether this thread ran the last one to be done.
+bool ThreadPool::take_shares() {
+  bool last = false;
+  for (;;) {
+    const std::uint64_t ticket = ticket_.fetch_add(1, std::memory_order_acq_rel);
+    const int share = static_cast<int>(ticket & 0xffff), shares = static_cast<int>(ticket >> 16 & 0xffff);
+    if (share >= shares) return last;
+    try {
+      call_(context_, share);
+    } catch (...) {
+      std::lock_guard<std::mutex> lock(failure_lock_);
+      if (!failure_) failure_ = std::current_exception();
+    }
+    last = done_.fetch_add(1, std::memory_order_acq_rel) + 1 == shares;
   }
 }
 
 void ThreadPool::run_raw(int workers, Call call, void* context) {
-  if (workers <= 0) return;
-  if (current_pool == this || workers == 1 || threads_ == 1) {
+  workers = std::min(workers, threads_);
+  if (current_pool == this || workers <= 1) {
     for (int worker = 0; worker < workers; ++worker) call(context, worker);
     return;
   }
   std::lock_guard<std::mutex> one_loop(callers_);
-  workers = std::min(workers, threads_);
   call_ = call;
   context_ = context;
   workers_ = workers;
   failure_ = nullptr;
-  running_.store(threads_ - 1, std::memory_order_relaxed);
-  {
-    std::lock_guard<std::mutex> lock(sleep_lock_);
-    round_.fetch_add(1, std::memory_order_release);
+  done_.store(0, std::memory_order_relaxed);
+  const std::uint64_t number = (ticket_.load(std::memory_order_relaxed) >> 32) + 1;
+  ticket_.store(number << 32 | static_cast<std::uint64_t>(workers) << 16, std::memory_order_seq_cst);
+  if (sleepers_.load(std::memory_order_seq_cst) > 0) {
+    { std::lock_guard<std::mutex> lock(sleep_lock_); }  // who is between looking and sleeping, sleeps now
+    for (int i = 1; i < workers; ++i) wake_.notify_one();
   }
-  wake_.notify_all();
 
   current_pool = this;
-  execute(0);
+  take_shares();
   current_pool = nullptr;
 
-  for (int spin = 0; spin < kSpins && running_.load(std::memory_order_acquire) != 0; ++spin) pause();
-  if (running_.load(std::memory_order_acquire) != 0) {
+  for (int spin = 0; spin < kSpins && !all_done(); ++spin) pause();
+  if (!all_done()) {
     std::unique_lock<std::mutex> lock(sleep_lock_);
-    done_.wait(lock, [this] { return running_.load(std::memory_order_acquire) == 0; });
+    finished_.wait(lock, [this] { return all_done(); });
   }
-  if (failure_) {
-    std::exception_ptr failure = failure_;
-    failure_ = nullptr;
-    std::rethrow_exception(failure);
-  }
+  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
-void ThreadPool::work(int worker) {
+void ThreadPool::help() {
   current_pool = this;
   std::uint64_t seen = 0;
-  for (;;) {
-    for (int spin = 0; spin < kSpins && round_.load(std::memory_order_acquire) == seen; ++spin) pause();
-    if (round_.load(std::memory_order_acquire) == seen) {
+  auto number = [this] { return ticket_.load(std::memory_order_seq_cst) >> 32; };
+  while (!stop_.load()) {
+    for (int spin = 0; spin < kSpins && number() == seen && !stop_.load(); ++spin) pause();
+    if (number() == seen) {
       std::unique_lock<std::mutex> lock(sleep_lock_);
-      wake_.wait(lock, [&] { return round_.load(std::memory_order_acquire) != seen; });
+      sleepers_.fetch_add(1, std::memory_order_seq_cst);
+      wake_.wait(lock, [&] { return number() != seen || stop_.load(); });
+      sleepers_.fetch_sub(1, std::memory_order_relaxed);
     }
-    ++seen;  // never skips one: the caller waits for all workers before the next round
+    seen = number();
     if (stop_.load()) return;
-    if (worker < workers_) execute(worker);
-    if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    if (take_shares()) {
       std::lock_guard<std::mutex> lock(sleep_lock_);
-      done_.notify_one();
+      finished_.notify_one();
     }
   }
 }

@@ -10,6 +10,7 @@
 #include <exception>
 #include <mutex>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 namespace lora {
@@ -55,8 +56,9 @@ class ThreadPool {
     });
   }
 
-  // fn(worker) once on each of `workers` workers. The first exception thrown by any of them is rethrown here when
-  // all have returned. Called from inside a worker, runs all shares one after another on that worker.
+  // fn(share) once for each share below `workers`, at most threads() of them. Threads take shares as they come: one
+  // that is asleep or busy elsewhere holds nobody up. The first exception is rethrown here when all have returned.
+  // Called from inside a share, runs all shares one after another where it is.
   template <class Fn>
   void run(int workers, Fn&& fn) {
     auto call = [](void* context, int worker) { (*static_cast<std::remove_reference_t<Fn>*>(context))(worker); };
@@ -67,25 +69,29 @@ class ThreadPool {
   using Call = void (*)(void* context, int worker);
 
   void run_raw(int workers, Call call, void* context);
-  void work(int worker);
-  void execute(int worker) noexcept;
+  void help();
+  bool take_shares();
+  bool all_done() const { return done_.load(std::memory_order_acquire) == workers_; }
 
   int threads_;
   std::vector<std::thread> helpers_;
   std::mutex callers_;  // one loop at a time, whoever asks
 
-  // The loop in progress. Written by the caller before `round_` moves, read by workers after they see it move.
+  // The loop in progress. Who holds a share of it may read this; nobody else: it changes when all shares are done.
   Call call_ = nullptr;
   void* context_ = nullptr;
   int workers_ = 0;
   std::exception_ptr failure_;
   std::mutex failure_lock_;
 
-  alignas(64) std::atomic<std::uint64_t> round_{0};
-  alignas(64) std::atomic<int> running_{0};
+  // Number of the loop (32 bits), its shares (16), the next share (16): one fetch_add takes a share of the loop that
+  // is in progress at that moment, and says so when there is none left.
+  alignas(64) std::atomic<std::uint64_t> ticket_{0};
+  alignas(64) std::atomic<int> done_{0};
+  alignas(64) std::atomic<int> sleepers_{0};
   std::atomic<bool> stop_{false};
   std::mutex sleep_lock_;
-  std::condition_variable wake_, done_;
+  std::condition_variable wake_, finished_;
 };
 
 }  // namespace lora

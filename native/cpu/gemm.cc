@@ -12,6 +12,7 @@ constexpr std::int64_t kMostDepth = 384;
 // Tiles of a task: with a depth block they fill about half of a 512 KB second-level cache.
 constexpr std::int64_t kMostTiles = 24;
 constexpr std::int64_t kMostPanels = 16;
+constexpr std::int64_t kFewestPanels = 4;
 // From this many tiles on, a bf16 panel is widened once for all of them.
 constexpr std::int64_t kWidenFrom = 3;
 // Panels packed on the way, at most so many bytes at a time.
@@ -82,7 +83,7 @@ struct Walk {
     const std::int64_t all_steps = pairs ? up(term.right.depth, 2) : term.right.depth;
     const std::int64_t tiles = block.tile_end - block.tile;
     const bool low_here = last_of_term && term.rank > 0;
-    const bool wide = tiles == 1 && rows_of(block.tile) <= kernels.wide_rows;
+    const int wide = tiles == 1 && rows_of(block.tile) <= kMostWideRows ? kernels.wide_panels[rows_of(block.tile)] : 1;
     const std::size_t step_bytes = static_cast<std::size_t>(width) * (term.right.layout == Layout::kBf16 ? 2 : 4);
     const std::int64_t low_panel = term.rank * width, low_group = panels_of(kernels, product.columns) * low_panel;
     const bool widen = term.right.layout == Layout::kBf16 && tiles >= kWidenFrom;
@@ -91,9 +92,8 @@ struct Walk {
     const std::int64_t left_tile = (term.left_layout.at(1, from) - term.left_layout.at(0, from)) * 4;
 
     for (std::int64_t panel = block.panel; panel < block.panel_end;) {
-      const bool whole_wide = wide && panel + kernels.wide_panels <= block.panel_end &&
-                              (panel + kernels.wide_panels) * width <= product.columns;
-      const int panels = whole_wide ? kernels.wide_panels : 1;
+      const bool whole_wide = wide > 1 && panel + wide <= block.panel_end && (panel + wide) * width <= product.columns;
+      const int panels = whole_wide ? wide : 1;
       const TileSet* set = term.right.layout == Layout::kF32    ? (whole_wide ? &kernels.wide_f32 : &kernels.f32)
                            : term.right.layout == Layout::kBf16 ? (whole_wide ? &kernels.wide_bf16 : &kernels.bf16)
                                                                 : (whole_wide ? &kernels.wide_pair : &kernels.pair);
@@ -173,8 +173,8 @@ Cut cut_of(const CpuContext& context, std::int64_t tiles, std::int64_t panels, s
   const std::int64_t smallest = 1 << 18;
   auto tasks = [&] { return up(tiles, cut.tiles) * up(panels, cut.panels); };
   auto work = [&] { return cut.tiles * context.kernels.tile_rows * cut.panels * context.kernels.tile_columns * depth; };
-  while (tasks() < 4 * threads && cut.panels > context.kernels.wide_panels && work() > 2 * smallest) {
-    cut.panels = up(cut.panels, 2 * context.kernels.wide_panels) * context.kernels.wide_panels;
+  while (tasks() < 4 * threads && cut.panels > kFewestPanels && work() > 2 * smallest) {
+    cut.panels = up(cut.panels, 2 * kFewestPanels) * kFewestPanels;
   }
   while (tasks() < 2 * threads && cut.tiles > 2 && work() > 2 * smallest) cut.tiles = up(cut.tiles, 2);
   return cut;

@@ -12,6 +12,7 @@ namespace lora::cpu {
 
 constexpr int kMostTileRows = 14;
 constexpr int kMostTileColumns = 32;
+constexpr int kMostWideRows = 4;
 
 // One tile of a product, at most Kernels::tile_rows x Kernels::tile_columns:
 //   acc = sum_k a[i,k] b[k,j];  acc += c (if add);  acc += bias[j];  acc += sum_k a2[i,k] b2[k,j];  c = acc
@@ -60,7 +61,7 @@ struct Drop {
 struct Kernels {
   Isa     isa;
   int     tile_rows, tile_columns;  // of the main product
-  int     wide_rows, wide_panels;   // at most wide_rows rows: tiles that span wide_panels groups of columns
+  int     wide_panels[kMostWideRows + 1];  // by number of rows: how many panels a `wide` tile spans
   bool    has_pairs;                // products of bf16 pairs
   TileSet f32, bf16;                // by type of b; bf16 is widened on the way
   TileSet wide_f32, wide_bf16;

@@ -14,7 +14,9 @@ namespace {
 #include "cpu/kernels_simd.inc"
 
 // 28 accumulators of 16 lanes, 2 vectors of b and 1 element of a fill 31 of 32 registers.
-constexpr int kTileRows = 14, kTileVectors = 2, kLowVectors = 1, kMostWideRows = 2, kWidePanels = 2;
+constexpr int kTileRows = 14, kTileVectors = 2, kLowVectors = 1;
+// With so few rows, panels side by side: more sums at once, and more streams of memory.
+constexpr int kWidePanels[kMostWideRows + 1] = {0, 4, 4, 2, 2};
 
 #include "cpu/gemm_tile.inc"
 #include "cpu/kernels_rows.inc"

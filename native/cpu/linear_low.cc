@@ -162,7 +162,7 @@ LowWeights pack_low_forward(CpuContext& context, const lora_pair& pair, const Gr
   LowWeights low{context.workspace.take<float>(groups.count * k * rank),
                  context.workspace.take<float>(groups.count * panels * rank * width)};
   const std::int64_t downs = (k + kStrip - 1) / kStrip, each = downs + panels;
-  context.pool.parallel_for_dynamic(groups.count * each, 8, [&](std::int64_t begin, std::int64_t end, int) {
+  context.pool.parallel_for_dynamic(groups.count * each, 64, [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t group = i / each, part = i % each;
       const std::int32_t slot = groups.slot[group];
@@ -187,7 +187,7 @@ LowWeights pack_low_backward(CpuContext& context, const lora_pair& pair, const G
   LowWeights low{context.workspace.take<float>(groups.count * n * rank),
                  up ? context.workspace.take<float>(groups.count * panels * rank * width) : nullptr};
   const std::int64_t downs = (n + kStrip - 1) / kStrip, each = downs + (up ? panels : 0);
-  context.pool.parallel_for_dynamic(groups.count * each, 4, [&](std::int64_t begin, std::int64_t end, int) {
+  context.pool.parallel_for_dynamic(groups.count * each, 32, [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t group = i / each, part = i % each;
       const std::int32_t slot = groups.slot[group];
