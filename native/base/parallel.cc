@@ -8,7 +8,7 @@
 namespace lora {
 namespace {
 
-constexpr int kSpins = 400;  // pauses before sleeping: about 5 to 20 microseconds
+constexpr int kSpins = 2000;  // pauses before sleeping: some 20 to 50 microseconds, longer than most gaps in a step
 
 inline void pause() {
 #if defined(__x86_64__) || defined(__i386__)

@@ -1,4 +1,4 @@
-// A fixed pool of threads for loops. The caller works too, as worker 0. Idle workers spin for a few microseconds
+// A fixed pool of threads for loops. The caller works too, as worker 0. Idle workers spin for some tens of microseconds
 // and then sleep, so that the pool costs nothing between steps and does not fight other processes for cores.
 #ifndef LORA_BASE_PARALLEL_H
 #define LORA_BASE_PARALLEL_H

@@ -11,7 +11,7 @@ namespace {
 constexpr std::int64_t kMostDepth = 384;
 // Tiles of a task: with a depth block they fill about half of a 512 KB second-level cache.
 constexpr std::int64_t kMostTiles = 24;
-constexpr std::int64_t kMostPanels = 16;
+constexpr std::int64_t kMostPanels = 8;
 constexpr std::int64_t kFewestPanels = 4;
 // From this many tiles on, a bf16 panel is widened once for all of them.
 constexpr std::int64_t kWidenFrom = 3;
@@ -173,7 +173,7 @@ Cut cut_of(const CpuContext& context, std::int64_t tiles, std::int64_t panels, s
   const std::int64_t smallest = 1 << 18;
   auto tasks = [&] { return up(tiles, cut.tiles) * up(panels, cut.panels); };
   auto work = [&] { return cut.tiles * context.kernels.tile_rows * cut.panels * context.kernels.tile_columns * depth; };
-  while (tasks() < 4 * threads && cut.panels > kFewestPanels && work() > 2 * smallest) {
+  while (tasks() < 8 * threads && cut.panels > kFewestPanels && work() > 2 * smallest) {
     cut.panels = up(cut.panels, 2 * kFewestPanels) * kFewestPanels;
   }
   while (tasks() < 2 * threads && cut.tiles > 2 && work() > 2 * smallest) cut.tiles = up(cut.tiles, 2);
