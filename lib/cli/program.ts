@@ -2,27 +2,18 @@
 // it runs.
 
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
+import { addDataCommands } from './data/index.js';
 import { EXIT, exitCodeOf } from './exit.js';
 import { Output } from './output.js';
 import type { OutputOptions, Streams } from './output.js';
-
-type Action<O> = (output: Output, options: O, ...args: string[]) => Promise<number>;
+import { list, number } from './tools.js';
+import type { Action } from './tools.js';
 
 /** Version of the package, from its package.json. */
 export function packageVersion(): string {
   return (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version;
 }
-
-function number(low: number, whole = false): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (text.trim() !== '' && value >= low && (!whole || Number.isInteger(value))) return value;
-    throw new InvalidArgumentError(`expected a ${whole ? 'whole ' : ''}number of at least ${low}.`);
-  };
-}
-
-const list = (value: string, before: string[] = []): string[] => [...before, value];
 
 function withEngine(command: Command): Command {
   return command
@@ -69,8 +60,9 @@ export function buildProgram(streams: Streams, finish: (code: number) => void): 
       finish(exitCodeOf(error));
     }
   };
-  const command = (name: string, description: string): Command => program.command(name).description(description)
+  const commandOf = (parent: Command, name: string, description: string): Command => parent.command(name).description(description)
     .option('--json', 'one JSON object on stdout, everything else on stderr').option('--debug', 'show stacks of errors');
+  const command = (name: string, description: string): Command => commandOf(program, name, description);
 
   command('init', 'write a configuration with every key explained')
     .argument('[file]', 'where', 'whetstone.yaml')
@@ -109,6 +101,7 @@ export function buildProgram(streams: Streams, finish: (code: number) => void): 
     .requiredOption('--output <folder>', 'where the merged model goes')
     .option('--untie-head', 'an adapter on a head that is tied to the embedding: give the head weights of its own')
     .action(run(async () => (await import('./merge.js')).mergeCommand));
+  addDataCommands(program, { command: commandOf, run });
   command('devices', 'list what can compute here')
     .action(run(async () => (await import('./devices.js')).devicesCommand));
   command('doctor', 'look at the installation and say what is missing')

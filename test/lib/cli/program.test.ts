@@ -36,6 +36,12 @@ test('help names every command, and ends with 0', async () => {
   for (const name of ['init', 'train', 'eval', 'generate', 'chat', 'merge', 'devices', 'doctor']) expect(out).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'));
 });
 
+test('data is a group of commands', async () => {
+  const { code, out } = await run('data', '--help');
+  expect(code).toBe(EXIT.ok);
+  expect(out).toMatch(/^ {2}inspect\b/m);
+});
+
 const built = join(__dirname, '../../../dist/cli/main.js');
 (existsSync(built) ? test : test.skip)('the built command starts as a program (needs npm run build:lib)', () => {
   expect(spawnSync(built, ['--version'], { encoding: 'utf8' }).stdout.trim()).toMatch(/^\d+\.\d+\.\d+$/);

@@ -1,0 +1,22 @@
+// `whetstone data …`: looking at rows before they cost anything. Each command lies in its own file of this folder and
+// is loaded only when it runs.
+
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import { number } from '../tools.js';
+import type { CommandTools } from '../tools.js';
+
+/** Options that say how files are read; shared by all commands that take data. */
+export function withReading(command: Command): Command {
+  return command
+    .addOption(new Option('--format <format>', 'how rows are read; absent: found out from their fields').default('auto'))
+    .option('--text-split <part>', 'what one row of a text file is: file, paragraph or line');
+}
+
+export function addDataCommands(program: Command, { command, run }: CommandTools): void {
+  const group = program.command('data').description('look at rows, clean them, split them: before they cost anything');
+  withReading(command(group, 'inspect', 'say what rows are taken for, how surely, and show some'))
+    .argument('<files...>', 'files, folders or patterns')
+    .option('--rows <n>', 'rows to show', number(1, true), 3)
+    .action(run(async () => (await import('./inspect.js')).inspectCommand));
+}
