@@ -133,6 +133,7 @@ void forward_maps(MainPart& part, const lora_linear_args& call, const bf16* scal
   const std::int64_t tokens = call.x.shape[0], k = call.w.codes.shape[1], n = call.w.codes.shape[0], r = call.pair.rank;
   part.left = tensor_map(call.x.data, k, tokens, 1, k, tokens * k, kTileK, kTileM);
   part.right = tensor_map(call.w.codes.data, k, n, 1, k, n * k, kTileK, box);
+  part.store = tensor_map(call.y.data, n, tokens, 1, n, tokens * n, 64, 64);
   if (call.pair.a == nullptr) return;
   part.left_border = tensor_map(scaled, r, tokens, 1, r, tokens * r, kTileK, kTileM);
   part.right_border = tensor_map(call.pair.b, r, n, slots, r, call.pair.slot_stride, kTileK, box);
@@ -142,6 +143,7 @@ void backward_maps(MainPart& part, const lora_linear_bwd_args& call, const bf16*
   const std::int64_t tokens = call.dy.shape[0], n = call.dy.shape[1], k = call.w.codes.shape[1], r = call.pair.rank;
   part.left = tensor_map(call.dy.data, n, tokens, 1, n, tokens * n, kTileK, kTileM);
   part.right = tensor_map(call.w.codes.data, k, n, 1, k, n * k, 64, kTileK);
+  part.store = tensor_map(call.dx.data, k, tokens, 1, k, tokens * k, 64, 64);
   if (g == nullptr) return;
   part.left_border = tensor_map(g, r, tokens, 1, r, tokens * r, kTileK, kTileM);
   part.right_border = tensor_map(call.pair.a, k, r, slots, k, call.pair.slot_stride, 64, kTileK);

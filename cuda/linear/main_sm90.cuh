@@ -29,12 +29,14 @@ template <int kTileN>
 struct MainShared {
   static constexpr int kBytesA = kTileM * kTileK * 2, kBytesB = kTileN * kTileK * 2;
   static constexpr int kStages = kTileN == 256 ? 4 : 6;
-  static constexpr int kBytes = kStages * (kBytesA + kBytesB) + 2 * kStages * 8 + 1024;  // 1,024 to align the ring
+  static constexpr int kBytesOut = 64 * 128 * 2;  // what one consumer stages of its result at once
+  static constexpr int kBytes = kStages * (kBytesA + kBytesB) + 2 * kBytesOut + 2 * kStages * 8 + 1024;  // 1,024 to align the ring
 };
 
 struct MainPart {
   CUtensorMap left, right;           // x or dy; W
   CUtensorMap left_border, right_border;  // us or g; B or A of all slots
+  CUtensorMap store;                 // y; dx in part 0 of backward: boxes of 64 x 64
   bf16*       out;                   // forward: y
   const bf16* bias;
   int         steps;                 // of kTileK along the contraction
@@ -59,7 +61,8 @@ __global__ void __launch_bounds__(kMainThreads, 1) linear_main_sm90_kernel(const
   extern __shared__ unsigned char raw[];
   unsigned char* ring = reinterpret_cast<unsigned char*>((reinterpret_cast<std::uintptr_t>(raw) + 1023) & ~std::uintptr_t{1023});
   unsigned char* ring_b = ring + kStages * Shared::kBytesA;
-  std::uint64_t* full = reinterpret_cast<std::uint64_t*>(ring_b + kStages * Shared::kBytesB);
+  unsigned char* staged = ring_b + kStages * Shared::kBytesB;
+  std::uint64_t* full = reinterpret_cast<std::uint64_t*>(staged + 2 * Shared::kBytesOut);
   std::uint64_t* empty = full + kStages;
   if (threadIdx.x == 0) {
     for (int s = 0; s < kStages; ++s) barrier_init(full + s, 1), barrier_init(empty + s, 2 * kCluster);
@@ -191,32 +194,67 @@ __global__ void __launch_bounds__(kMainThreads, 1) linear_main_sm90_kernel(const
     release(previous);
 
     const int columns = part.columns, column = (column_tile - (kBackward ? 0 : part.first)) * kTileN;
-    bf16* out = kBackward ? args.dx : part.out;
+    // Two neighbouring columns of a row from column block j on, as words of the result.
+    const auto word = [&](int i) {
+      float low = acc[i], high = acc[i + 1];
+      if (!kBackward && part.bias != nullptr) {
+        const int at = column + i / 4 * 8 + (lane & 3) * 2;
+        if (at < columns) low += to_f32(part.bias[at]), high += to_f32(part.bias[at + 1]);
+      }
+      return pack_bf16(low, high);
+    };
+    if (rows.rows == kTileM && !(kBackward && args.add)) {
+      // Through shared memory and the copy engine, 128 columns at a time: the next tile's products begin meanwhile.
+      unsigned char* stage_out = staged + consumer * Shared::kBytesOut;
+      const CUtensorMap& map = args.part[only].store;
 #pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      const int row = consumer * 64 + warp * 16 + lane / 4 + half * 8;
-      const bool inside = row < rows.rows;
-      bf16* line = out + static_cast<long long>(rows.row + row) * columns;
+      for (int side = 0; side < kTileN / 128; ++side) {
+        if (threadIdx.x % 128 == 0) tensor_stores_read();
+        named_sync(1, 256);
 #pragma unroll
-      for (int j = 0; j < kTileN / 8; j += 4) {
-        std::uint32_t words[4];
-#pragma unroll
-        for (int i = 0; i < 4; ++i) {
-          float low = acc[(j + i) * 4 + half * 2], high = acc[(j + i) * 4 + half * 2 + 1];
-          const int at = column + (j + i) * 8 + (lane & 3) * 2;
-          if (at < columns) {
-            if (!kBackward && part.bias != nullptr) low += to_f32(part.bias[at]), high += to_f32(part.bias[at + 1]);
-            if (kBackward && args.add && inside) low += to_f32(line[at]), high += to_f32(line[at + 1]);
-          }
-          words[i] = pack_bf16(low, high);
+        for (int j = 0; j < 16; j += 2) {
+          const int i = (side * 16 + j) * 4, line = warp * 16 + lane % 16, chunk = j + lane / 16;
+          stmatrix4(stage_out + chunk / 8 * 8192 + line * 128 + ((chunk ^ line) & 7) * 16, word(i), word(i + 2), word(i + 4), word(i + 6));
         }
-        quad_transpose(words);
-        const int at = column + (j + (lane & 3)) * 8;
-        // Written once and read by a later kernel: it should not push operands out of the second-level cache.
-        if (inside && at < columns) __stcs(reinterpret_cast<uint4*>(line + at), make_uint4(words[0], words[1], words[2], words[3]));
+        fence_async_proxy();
+        named_sync(1, 256);
+        if (threadIdx.x % 128 == 0) {
+#pragma unroll
+          for (int box = 0; box < 2; ++box) {
+            const int x = column + side * 128 + box * 64;
+            if (x < columns) tensor_store(&map, stage_out + box * 8192, x, rows.row + consumer * 64, 0);
+          }
+          tensor_stores_commit();
+        }
+      }
+    } else {
+      // Straight from registers, as far as it lies inside the segment; or added to what is there.
+      const bool add = kBackward && args.add;
+      bf16* out = kBackward ? args.dx : part.out;
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        const int row = consumer * 64 + warp * 16 + lane / 4 + half * 8;
+        const bool inside = row < rows.rows;
+        bf16* line = out + static_cast<long long>(rows.row + row) * columns;
+#pragma unroll
+        for (int j = 0; j < kTileN / 8; j += 4) {
+          std::uint32_t words[4];
+#pragma unroll
+          for (int i = 0; i < 4; ++i) {
+            words[i] = word((j + i) * 4 + half * 2);
+            const int at = column + (j + i) * 8 + (lane & 3) * 2;
+            if (add && inside && at < columns) {
+              words[i] = pack_bf16(acc[(j + i) * 4 + half * 2] + to_f32(line[at]), acc[(j + i) * 4 + half * 2 + 1] + to_f32(line[at + 1]));
+            }
+          }
+          quad_transpose(words);
+          const int at = column + (j + (lane & 3)) * 8;
+          if (inside && at < columns) *reinterpret_cast<uint4*>(line + at) = make_uint4(words[0], words[1], words[2], words[3]);
+        }
       }
     }
   }
+  if (threadIdx.x % 128 == 0) tensor_stores_read();
   if (kCluster > 1) cluster_sync();
 #endif
 }

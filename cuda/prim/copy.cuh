@@ -28,6 +28,21 @@ __device__ __forceinline__ void tensor_load_shared(void* to, const CUtensorMap* 
       : "memory");
 }
 
+// A box in shared memory to (x, y, z) of a map; what lies outside the tensor is not written. The result is written once and
+// read by a later kernel: it should not push operands out of the second-level cache, so it is the first to go.
+__device__ __forceinline__ void tensor_store(const CUtensorMap* map, const void* from, int x, int y, int z) {
+  asm volatile(
+      "{\n"
+      ".reg .b64 policy;\n"
+      "createpolicy.fractional.L2::evict_first.b64 policy, 1.0;\n"
+      "cp.async.bulk.tensor.3d.global.shared::cta.tile.bulk_group.L2::cache_hint [%0, {%2, %3, %4}], [%1], policy;\n"
+      "}\n" ::"l"(map),
+      "r"(shared_address(from)), "r"(x), "r"(y), "r"(z)
+      : "memory");
+}
+__device__ __forceinline__ void tensor_stores_commit() { asm volatile("cp.async.bulk.commit_group;" ::: "memory"); }
+// Until the copy engine has read what this thread told it to store: the shared memory may be written again.
+__device__ __forceinline__ void tensor_stores_read() { asm volatile("cp.async.bulk.wait_group.read 0;" ::: "memory"); }
 __device__ __forceinline__ void tensor_prefetch(const CUtensorMap* map) {
   asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory");
 }

@@ -22,6 +22,13 @@ __device__ __forceinline__ void wgmma_commit() { asm volatile("wgmma.commit_grou
 template <int kPending>
 __device__ __forceinline__ void wgmma_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(kPending) : "memory"); }
 
+// Four 8 x 8 tiles of 16-bit elements from registers, laid out as an accumulator's; lane l gives the address of row l % 8 of
+// tile l / 8.
+__device__ __forceinline__ void stmatrix4(void* row, std::uint32_t a, std::uint32_t b, std::uint32_t c, std::uint32_t d) {
+  asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1,%2,%3,%4};" ::"r"(shared_address(row)), "r"(a), "r"(b), "r"(c), "r"(d)
+               : "memory");
+}
+
 // d (+)= a b: 64 x N += 64 x 16 times 16 x N; keep 0 overwrites d. Thread t of the warpgroup holds rows
 // 16 (t / 32) + (t % 32) / 4 and + 8, columns 8 j + 2 (t % 4) and + 1 as d[4 j .. 4 j + 3].
 template <int kTransposeA, int kTransposeB>
