@@ -10,6 +10,13 @@ export interface ChartText {
   readonly title: string;
   /** One sentence on how to read it; also told by screen readers. */
   readonly note?: string;
+  /** Drawn for half the width of a page, to stand in a pair(). */
+  readonly half?: boolean;
+}
+
+/** Width of a picture in its own units, which are about a pixel each. */
+export function widthOf({ half = false }: ChartText): number {
+  return half ? 460 : 900;
 }
 
 export interface FigureParts extends ChartText {

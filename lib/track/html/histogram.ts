@@ -2,7 +2,7 @@
 // ten), several groups side by side on the same bins, marks for quantiles. Bins can be filled one value at a time.
 
 import { ticks } from '../curve.js';
-import { figure } from './figure.js';
+import { figure, widthOf } from './figure.js';
 import type { ChartText } from './figure.js';
 import { html } from './html.js';
 import type { Html } from './html.js';
@@ -59,35 +59,35 @@ export interface HistogramOptions extends ChartText {
   readonly format?: (value: number) => string;
 }
 
-const WIDTH = 720;
 const HEIGHT = 230;
 const PAD = { left: 58, right: 16, top: 20, bottom: 44 } as const;
 
 export function histogram(groups: readonly HistogramGroup[], options: HistogramOptions): Html {
+  const width = widthOf(options);
   const { edges, marks = [], format = short } = options;
-  const x = axisOf(edges[0]!, edges.at(-1)!, { wanted: 8, log: options.log ?? false });
+  const x = axisOf(edges[0]!, edges.at(-1)!, { wanted: options.half === true ? 5 : 9, log: options.log ?? false });
   const high = groups.reduce((top, { counts }) => counts.reduce((a, b) => Math.max(a, b), top), 0) || 1;
   const y = axisOf(0, high * 1.05, { wanted: 4 });
-  const px = (value: number): number => PAD.left + x.place(value) * (WIDTH - PAD.left - PAD.right);
+  const px = (value: number): number => PAD.left + x.place(value) * (width - PAD.left - PAD.right);
   const bottom = HEIGHT - PAD.bottom;
   const py = (value: number): number => bottom - y.place(value) * (bottom - PAD.top);
   const bars = groups.map(({ counts, name }, g) => counts.map((count, i) => {
     if (count === 0) return '';
     const [from, to] = [px(edges[i]!), px(edges[i + 1]!)];
-    const width = (to - from) / groups.length;
-    return html`<rect x="${(from + g * width).toFixed(1)}" y="${py(count).toFixed(1)}" width="${Math.max(0.8, width - (width > 4 ? 1 : 0)).toFixed(1)}" height="${
+    const slice = (to - from) / groups.length;
+    return html`<rect x="${(from + g * slice).toFixed(1)}" y="${py(count).toFixed(1)}" width="${Math.max(0.8, slice - (slice > 4 ? 1 : 0)).toFixed(1)}" height="${
       Math.max(1, bottom - py(count)).toFixed(1)}" style="fill:${seriesColor(g)}"><title>${name}: ${format(edges[i]!)} to ${format(edges[i + 1]!)}, ${short(count)}</title></rect>`;
   }));
   return figure({
-    ...options, width: WIDTH, height: HEIGHT,
+    ...options, width, height: HEIGHT,
     marks: [
-      y.ticks.map((tick) => html`<line class="grid" x1="${PAD.left}" x2="${WIDTH - PAD.right}" y1="${py(tick).toFixed(1)}" y2="${py(tick).toFixed(1)}"/><text class="tick" x="${PAD.left - 8}" y="${(py(tick) + 4).toFixed(1)}" text-anchor="end">${short(tick)}</text>`),
+      y.ticks.map((tick) => html`<line class="grid" x1="${PAD.left}" x2="${width - PAD.right}" y1="${py(tick).toFixed(1)}" y2="${py(tick).toFixed(1)}"/><text class="tick" x="${PAD.left - 8}" y="${(py(tick) + 4).toFixed(1)}" text-anchor="end">${short(tick)}</text>`),
       bars,
       x.ticks.map((tick) => html`<text class="tick" x="${px(tick).toFixed(1)}" y="${bottom + 17}" text-anchor="middle">${format(tick)}</text>`),
-      html`<line class="base" x1="${PAD.left}" x2="${WIDTH - PAD.right}" y1="${bottom}" y2="${bottom}"/>`,
+      html`<line class="base" x1="${PAD.left}" x2="${width - PAD.right}" y1="${bottom}" y2="${bottom}"/>`,
       marks.filter(({ x: at }) => at >= x.low && at <= x.high).map(({ x: at, name }, i) => html`<line class="base" stroke-dasharray="3 4" x1="${px(at).toFixed(1)}" x2="${px(at).toFixed(1)}" y1="${PAD.top - 6}" y2="${bottom}"/><text class="tick" x="${
-        (px(at) + (px(at) > WIDTH - 110 ? -5 : 5)).toFixed(1)}" y="${PAD.top + 1 + (i % 3) * 13}" text-anchor="${px(at) > WIDTH - 110 ? 'end' : 'start'}">${name}</text>`),
-      html`<text class="axis" x="${(PAD.left + WIDTH - PAD.right) / 2}" y="${HEIGHT - 8}" text-anchor="middle">${options.x}</text><text class="axis" transform="translate(12 ${
+        (px(at) + (px(at) > width - 110 ? -5 : 5)).toFixed(1)}" y="${PAD.top + 1 + (i % 3) * 13}" text-anchor="${px(at) > width - 110 ? 'end' : 'start'}">${name}</text>`),
+      html`<text class="axis" x="${(PAD.left + width - PAD.right) / 2}" y="${HEIGHT - 8}" text-anchor="middle">${options.x}</text><text class="axis" transform="translate(12 ${
         (PAD.top + bottom) / 2}) rotate(-90)" text-anchor="middle">${options.y}</text>`,
     ],
     summary: groups.map(({ name, counts }) => sentence(name, counts, edges, format)).join(' '),

@@ -2,7 +2,7 @@
 // marks for events, linear or logarithmic axes.
 
 import { thin } from '../curve.js';
-import { figure } from './figure.js';
+import { figure, widthOf } from './figure.js';
 import type { ChartText } from './figure.js';
 import { html } from './html.js';
 import type { Html } from './html.js';
@@ -37,22 +37,22 @@ export interface LineOptions extends ChartText {
   readonly height?: number;
 }
 
-const WIDTH = 720;
 const PAD = { left: 62, right: 18, top: 14, bottom: 44 } as const;
 const DASHES = [undefined, '7 4', '2 3', '10 3 2 3'] as const;
 
 export function lineChart(given: readonly Series[], options: LineOptions): Html {
-  const { height = 300, formatX = short, formatY = short, marks = [] } = options;
+  const width = widthOf(options);
+  const { height = options.half === true ? 240 : 320, formatX = short, formatY = short, marks = [] } = options;
   const series = given.map((one, i) => ({ ...one, points: one.points.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y)), color: one.color ?? i }));
   const xs = [...series.flatMap(({ points, band = [] }) => [...points.map(([x]) => x), ...band.map(([x]) => x)]), ...marks.map(({ x }) => x)];
   const ys = series.flatMap(({ points, band = [] }) => [...points.map(([, y]) => y), ...band.flatMap(([, low, high]) => [low, high])]);
   const [yLow, yHigh] = room(ys, options);
-  const xAxis = axisOf(least(xs), most(xs), { wanted: 8, log: options.logX ?? false });
+  const xAxis = axisOf(least(xs), most(xs), { wanted: options.half === true ? 5 : 9, log: options.logX ?? false });
   const yAxis = axisOf(yLow, yHigh, { wanted: 5, log: options.logY ?? false });
-  const place = placer(xAxis, yAxis, height);
+  const place = placer(xAxis, yAxis, width, height);
   return figure({
-    ...options, width: WIDTH, height,
-    marks: [grid(xAxis, yAxis, height, options, { formatX, formatY }), marks.map(({ x, name }) => event(place(x, yLow)[0], name, height)),
+    ...options, width, height,
+    marks: [grid(xAxis, yAxis, width, height, options, { formatX, formatY }), marks.map(({ x, name }) => event(place(x, yLow)[0], name, width, height)),
       series.map(({ points, draw = 'line', band, color }) => html`${band && band.length > 1 ? bandPath(band, color, place) : ''}${
         draw === 'points' ? '' : stroke(points, color, draw === 'faint', DASHES[Math.floor(color / 4) % DASHES.length], place)}${
         draw === 'points' || draw === 'both' ? dots(points, color, place, { formatX, formatY }) : ''}`)],
@@ -83,8 +83,8 @@ function room(values: readonly number[], { fromZero = false, logY = false }: Lin
   return [fromZero ? Math.min(0, low) : low >= 0 ? Math.max(0, low - air) : low - air, high + air];
 }
 
-function placer(x: Axis, y: Axis, height: number): Place {
-  return (px, py) => [PAD.left + x.place(px) * (WIDTH - PAD.left - PAD.right), height - PAD.bottom - y.place(py) * (height - PAD.top - PAD.bottom)];
+function placer(x: Axis, y: Axis, width: number, height: number): Place {
+  return (px, py) => [PAD.left + x.place(px) * (width - PAD.left - PAD.right), height - PAD.bottom - y.place(py) * (height - PAD.top - PAD.bottom)];
 }
 
 function path(points: readonly Point[], place: Place): string {
@@ -111,14 +111,14 @@ function dots(points: readonly Point[], color: number, place: Place, { formatX, 
   })}`;
 }
 
-function event(x: number, name: string, height: number): Html {
-  const left = x > WIDTH - 120;
+function event(x: number, name: string, width: number, height: number): Html {
+  const left = x > width - 120;
   return html`<line class="base" stroke-dasharray="3 4" x1="${fixed(x)}" x2="${fixed(x)}" y1="${PAD.top}" y2="${height - PAD.bottom}"/><text class="tick" x="${
     fixed(x + (left ? -6 : 6))}" y="${PAD.top + 10}" text-anchor="${left ? 'end' : 'start'}">${name}</text>`;
 }
 
-function grid(x: Axis, y: Axis, height: number, options: LineOptions, { formatX, formatY }: Formats): Html {
-  const [right, bottom] = [WIDTH - PAD.right, height - PAD.bottom];
+function grid(x: Axis, y: Axis, width: number, height: number, options: LineOptions, { formatX, formatY }: Formats): Html {
+  const [right, bottom] = [width - PAD.right, height - PAD.bottom];
   return html`${y.ticks.map((value) => {
     const py = fixed(bottom - y.place(value) * (bottom - PAD.top));
     return html`<line class="grid" x1="${PAD.left}" x2="${right}" y1="${py}" y2="${py}"/><text class="tick" x="${PAD.left - 8}" y="${Number(py) + 4}" text-anchor="end">${formatY(value)}</text>`;

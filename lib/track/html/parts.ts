@@ -38,7 +38,7 @@ export interface Tile {
 /** A row of single numbers. */
 export function tiles(items: readonly Tile[]): Html {
   return html`<ul class="tiles">${items.map(({ label, value, note: small, tone }) =>
-    html`<li><span class="label">${label}</span><span class="value ${tone}">${value}</span>${small ? html`<span class="note">${small}</span>` : ''}</li>
+    html`<li><span class="label">${label}</span><span class="value ${tone}">${value}</span>${small ? html`<span class="small">${small}</span>` : ''}</li>
 `)}</ul>`;
 }
 

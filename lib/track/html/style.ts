@@ -50,12 +50,12 @@ section{background:var(--card);border:1px solid var(--line);border-radius:14px;p
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(10.5rem,1fr));gap:.8rem;margin:1rem 0;padding:0;list-style:none}
 .tiles li{background:var(--wash);border-radius:10px;padding:.8rem 1rem}
 .tiles .label{color:var(--quiet);font-size:.82rem;display:block}.tiles .value{font-size:1.55rem;font-weight:640;letter-spacing:-.02em;display:block;line-height:1.3;font-variant-numeric:tabular-nums}
-.tiles .note{color:var(--quiet);font-size:.82rem;display:block}
+.tiles .small{color:var(--quiet);font-size:.82rem;display:block}
 .good{color:var(--good)}.warn{color:var(--warn)}.bad{color:var(--bad)}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(21rem,1fr));gap:0 2rem}
 figure{margin:1.1rem 0;min-width:0}figure .scroll{overflow-x:auto}
 figcaption{font-size:.92rem;margin-bottom:.35rem}figcaption b{font-weight:640}figcaption span{color:var(--quiet);display:block}
-svg.chart{display:block;width:100%;min-width:21rem;height:auto;font:12px system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",sans-serif}
+svg.chart{display:block;width:100%;min-width:20rem;height:auto;font:12px system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",sans-serif}
 svg .tick,svg .axis{fill:var(--quiet)}svg .mark{fill:var(--ink)}svg .grid{stroke:var(--grid)}svg .base{stroke:var(--quiet)}svg .whisker{stroke:var(--ink);stroke-opacity:.75}
 .legend{display:flex;flex-wrap:wrap;gap:.1rem 1.2rem;margin:.3rem 0 0;padding:0;list-style:none;font-size:.85rem;color:var(--quiet)}.legend svg{vertical-align:middle;margin-right:.4rem}
 details{font-size:.88rem;margin:.4rem 0}summary{cursor:pointer;color:var(--quiet)}

@@ -59,7 +59,7 @@ test('a line goes where its numbers are, and says them in words and in a table',
   const first = /<path d="(M[^"]+)" fill="none"/.exec(text)![1]!;
   const points = first.slice(1).split('L').map((pair) => pair.split(' ').map(Number));
   expect(points).toHaveLength(3);
-  expect(points.map(([x]) => x)).toEqual([62, 382, 702]);
+  expect(points.map(([x]) => x)).toEqual([62, 472, 882]);
   expect(points[0]![1]!).toBeLessThan(points[1]![1]!);
   expect(text).toContain('aria-label="Loss. train: 3 points, from 4 at 0 to 1 at 100, lowest 1 at 100.');
   expect(text).toContain('<th scope="row" class="">valid</th><td class="num">50</td><td class="num">2.2</td>');
