@@ -20,7 +20,7 @@ const isOracle = (name) => name.startsWith('oracle');
 const targets = {
   // What both addons share: everything below the addon but the oracle.
   core: () =>
-    ['base', 'cpu', 'runtime', 'model', 'engine'].flatMap((folder) =>
+    ['base', 'text', 'cpu', 'runtime', 'model', 'engine'].flatMap((folder) =>
       sources(`native/${folder}`, (name) => !isOracle(name)),
     ),
   engine: () => sources('native/addon', (name) => !isTesting(name)),

@@ -1,4 +1,4 @@
-// The type of the native addon, by hand: the whole border in one file. Only lib/engine/session.ts talks to it.
+// The type of the native addon, by hand: the whole border in one file. Only lib/engine/session.ts and lib/curate talk to it.
 // Methods that return promises never throw; they reject with a plain object NativeFailure, from which session.ts
 // builds the typed error. Typed arrays are copied before a call returns. Results that are bytes are written into
 // buffers that TypeScript passed in. Tickets make running commands cancellable.
@@ -164,6 +164,17 @@ export interface NativeSession {
   close(): Promise<void>;
 }
 
+/** Shingles are words (simplified or as they stand) or characters; `whole`: a text shorter than one shingle is one. */
+export interface NativeMinHash {
+  readonly words: boolean;
+  readonly simplified: boolean;
+  readonly whole: boolean;
+  readonly size: number;
+  readonly bands: number;
+  readonly rows: number;
+  readonly seed: number;
+}
+
 export interface NativeAddon {
   readonly version: string;
   cpuInfo(): { readonly isa: string; readonly available: readonly string[]; readonly threads: number };
@@ -172,6 +183,20 @@ export interface NativeAddon {
   openSession(
     ticket: number, options: NativeSessionOptions, onProgress?: (done: number, total: number) => void,
   ): Promise<NativeSession>;
-  /** Cancels an openSession. */
+  /** Cancels an openSession or a text call. */
   cancelOpen(ticket: number): void;
+  /**
+   * MinHash of each text: [texts, bands] keys and [texts, bands * rows] minima, written in place. Arrays of the text calls
+   * are not copied: they must not be detached before the promise settles.
+   */
+  textSignatures(
+    ticket: number, texts: readonly string[], options: NativeMinHash, keys: BigUint64Array, signatures: Uint32Array,
+  ): Promise<void>;
+  /** Joins rows that share a key of one band and whose minima agree by at least `threshold`, in a forest of lowest roots. */
+  joinBand(
+    ticket: number, keys: BigUint64Array, signatures: Uint32Array, rows: number, bands: number, hashes: number,
+    band: number, threshold: number, parent: Int32Array,
+  ): Promise<{ readonly candidates: number; readonly joined: number }>;
+  /** XXH64 with two seeds: two words a text. */
+  textHashes(texts: readonly string[], out: BigUint64Array): Promise<void>;
 }

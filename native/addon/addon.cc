@@ -1,10 +1,11 @@
-// What the addon exports: version, cpuInfo, devices, openSession, cancelOpen. lib/engine/binding.ts is its
-// type.
+// What the addon exports: version, cpuInfo, devices, openSession, cancelOpen, and the text calls of text_calls.cc.
+// lib/engine/binding.ts is its type.
 #include <napi.h>
 
 #include "addon/convert.h"
 #include "addon/session_wrap.h"
 #include "addon/state.h"
+#include "addon/text_calls.h"
 #include "engine/devices.h"
 
 // binding.gyp passes package.json's version as it stands there.
@@ -137,6 +138,7 @@ void export_engine(Napi::Env env, Napi::Object exports) {
   exports.Set("devices", Napi::Function::New(env, devices, "devices"));
   exports.Set("openSession", Napi::Function::New(env, open_session, "openSession"));
   exports.Set("cancelOpen", Napi::Function::New(env, cancel_open, "cancelOpen"));
+  export_text(env, exports);
 }
 
 #ifndef WHETSTONE_TESTING

@@ -29,7 +29,7 @@ struct State {
 
   std::shared_ptr<Settler> settler;
   std::vector<std::shared_ptr<EngineThread>> threads;
-  std::map<std::uint32_t, std::weak_ptr<EngineThread>> opening;  // by ticket
+  std::map<std::uint32_t, std::weak_ptr<EngineThread>> opening;  // by ticket; text calls too
   Napi::FunctionReference session_class;
 };
 

@@ -5,12 +5,13 @@ import { posix } from 'node:path';
 const NATIVE: Readonly<Record<string, readonly string[]>> = {
   'native/abi': [],
   'native/base': ['native/abi'],
+  'native/text': ['native/base'],
   'native/cpu': ['native/abi', 'native/base'],
   'native/runtime': ['native/abi', 'native/base', 'native/cpu/backend.h'],
   'native/model': ['native/abi', 'native/base', 'native/runtime'],
   'native/engine': ['native/abi', 'native/base', 'native/runtime', 'native/model'],
-  'native/addon': ['native/abi', 'native/base', 'native/engine'],
-  'native/tests': ['native/abi', 'native/base', 'native/cpu', 'native/runtime', 'native/model', 'native/engine'],
+  'native/addon': ['native/abi', 'native/base', 'native/text', 'native/engine'],
+  'native/tests': ['native/abi', 'native/base', 'native/text', 'native/cpu', 'native/runtime', 'native/model', 'native/engine'],
   'cuda/prim': ['native/abi', 'native/base'],
   'cuda/common': ['native/abi', 'native/base'],
 };
@@ -24,8 +25,8 @@ const CUDA_OPERATION_MAY = ['native/abi', 'native/base', 'cuda/prim', 'cuda/comm
 const LIB: Readonly<Record<string, number>> = {
   'lib/batch.ts': 7, 'lib/tensors.ts': 7, 'lib/errors.ts': 7, 'lib/record.ts': 7,
   'lib/data': 8, 'lib/text': 8, 'lib/score': 8, 'lib/track': 8,
-  'lib/curate': 9, 'lib/augment': 9, 'lib/pack': 9, 'lib/model': 9, 'lib/engine': 9,
-  'lib/eval': 10, 'lib/checkpoint': 10,
+  'lib/augment': 9, 'lib/pack': 9, 'lib/model': 9, 'lib/engine': 9,
+  'lib/curate': 10, 'lib/eval': 10, 'lib/checkpoint': 10,
   'lib/train': 11, 'lib/safety': 11,
   'lib/tune': 12, 'lib/serve': 12,
   'lib/cli': 13, 'lib/index.ts': 13,
