@@ -1,5 +1,13 @@
 // The nouns between a data file and the encoder: a record and a chat message.
 
+/**
+ * Marks around text that JSON would write without quotes (a number that JavaScript cannot hold), and before a key whose
+ * place JavaScript would change. Noncharacters of Unicode: they stand in no text. Rendering takes them away.
+ */
+export const EXACT_OPEN = '\ufdd0';
+export const EXACT_CLOSE = '\ufdd1';
+export const EXACT_KEY = '\ufdd2';
+
 /** Who speaks in a chat message. */
 export type Role = 'system' | 'user' | 'assistant' | 'tool';
 

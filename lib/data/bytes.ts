@@ -1,9 +1,12 @@
-// Bytes of a data file in chunks, from any offset: plain or .gz, without a byte order mark, checked to be UTF-8.
+// Bytes of a data file in chunks, from any offset: plain, .gz or .zst, without a byte order mark.
 import { isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
 import { pipeline } from 'node:stream';
 import { dataError } from '../errors.js';
+import type { BadRowOptions } from './bad-rows.js';
+import { createUnzstd } from './zstd.js';
 
 const CHUNK_BYTES = 256 * 1024;
 
@@ -13,20 +16,36 @@ export interface Chunk {
   readonly offset: number;
 }
 
-export interface ReadOptions {
+export interface ReadOptions extends BadRowOptions {
   readonly signal?: AbortSignal;
+  /** Longest row in bytes; a longer one is refused without ever being held. Default 32 MB. */
+  readonly maxRowBytes?: number;
 }
+
+export const LONGEST_ROW = 32 * 1024 * 1024;
+
+/** A file that grows this much when it is unpacked, beyond the first of these bytes, is a trap and no data set. */
+const MOST_GROWTH = 400;
+const GROWTH_COUNTS_FROM = 64 * 1024 * 1024;
+
+const COMPRESSED = /\.(gz|zst)$/i;
+
+/** The file is compressed as a whole: no place in it can be reached but by reading up to there. */
+export const isCompressed = (file: string): boolean => COMPRESSED.test(file);
 
 /** Chunks from `from` (a byte offset of the uncompressed content) to the end. Never holds more than a few chunks. */
 export async function* readChunks(file: string, from = 0, options: ReadOptions = {}): AsyncGenerator<Chunk> {
-  const gz = file.toLowerCase().endsWith('.gz');
-  const disk = createReadStream(file, { highWaterMark: CHUNK_BYTES, ...(gz ? {} : { start: from }) });
-  const stream = gz ? pipeline(disk, createGunzip({ chunkSize: CHUNK_BYTES }), () => undefined) : disk;
-  let offset = gz ? 0 : from;
+  const kind = COMPRESSED.exec(file)?.[1]?.toLowerCase();
+  const disk = createReadStream(file, { highWaterMark: CHUNK_BYTES, ...(kind === undefined ? { start: from } : {}) });
+  const unpack = kind === 'gz' ? createGunzip({ chunkSize: CHUNK_BYTES }) : kind === 'zst' ? createUnzstd() : undefined;
+  const stream = unpack === undefined ? disk : pipeline(disk, unpack, () => undefined);
+  const packed = unpack === undefined ? Infinity : (await stat(file).catch(() => ({ size: Infinity }))).size;
+  let offset = unpack === undefined ? from : 0;
   try {
     for await (const raw of stream) {
       options.signal?.throwIfAborted();
       let bytes = raw as Buffer;
+      if (offset > GROWTH_COUNTS_FROM && offset > packed * MOST_GROWTH) throw tooMuch(file, packed);
       if (offset < from) {
         const skip = Math.min(bytes.length, from - offset);
         offset += skip;
@@ -46,7 +65,16 @@ export async function* readChunks(file: string, from = 0, options: ReadOptions =
     throw readError(file, error);
   } finally {
     disk.destroy();
+    unpack?.destroy();
   }
+}
+
+function tooMuch(file: string, packed: number): Error {
+  return dataError(
+    { file },
+    `expected a compressed data file, came one that grows to more than ${MOST_GROWTH} times its ${packed} bytes: it ` +
+      'would fill the machine. If it is right all the same, unpack it yourself and name the unpacked file',
+  );
 }
 
 /** Length of a UTF-8 byte order mark; refuses UTF-16, which would otherwise look like broken text in every row. */
@@ -71,8 +99,9 @@ function readError(file: string, error: unknown): Error {
     });
   if (code === 'EACCES')
     return dataError({ file }, 'the file may not be read. Check its permissions', { cause: error });
-  if (typeof code === 'string' && code.startsWith('Z_')) {
-    return dataError({ file }, `expected a complete gzip file, came ${message}. Download or compress it again`, {
+  if (typeof code === 'string' && (code.startsWith('Z_') || code.startsWith('ZSTD'))) {
+    const kind = code.startsWith('ZSTD') ? 'zstd' : 'gzip';
+    return dataError({ file }, `expected a complete ${kind} file, came ${message}. Download or compress it again`, {
       cause: error,
     });
   }
@@ -87,42 +116,4 @@ export function decodeUtf8(bytes: Buffer, file: string, row: number): string {
     throw dataError({ file, row }, 'expected UTF-8 text, came bytes that are not. Save the file as UTF-8');
   }
   return bytes.toString('utf8');
-}
-
-/** Checks a stream of chunks for UTF-8 without decoding it; a sequence may lie across two chunks. */
-export class Utf8Guard {
-  readonly #file: string;
-  #rest: Buffer = Buffer.alloc(0);
-
-  constructor(file: string) {
-    this.#file = file;
-  }
-
-  push(bytes: Buffer, offset: number): void {
-    const all = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
-    const whole = all.length - openTail(all);
-    if (!isUtf8(all.subarray(0, whole))) this.#fail(offset);
-    this.#rest = Buffer.from(all.subarray(whole));
-  }
-
-  end(offset: number): void {
-    if (this.#rest.length > 0) this.#fail(offset);
-  }
-
-  #fail(offset: number): never {
-    throw dataError(
-      { file: this.#file },
-      `expected UTF-8 text, came bytes that are not, near byte ${offset}. Save the file as UTF-8`,
-    );
-  }
-}
-
-/** How many bytes at the end belong to a character that is not complete yet. */
-function openTail(bytes: Buffer): number {
-  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
-    const byte = bytes[bytes.length - back] as number;
-    if (byte < 0x80) return 0;
-    if (byte >= 0xc0) return (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) > back ? back : 0;
-  }
-  return 0;
 }

@@ -1,150 +1,95 @@
-// Rows of a CSV or TSV file with a header line. Bytes go to the parser undecoded; offsets and lines are counted
-// beside it.
-import { parse, type CsvError, type Info } from 'csv-parse';
+// Rows of a CSV or TSV file with a header line: records are found as bytes (a quote hides delimiters and line ends), then
+// decoded one by one. A broken record is refused by the line where it starts, and reading goes on behind it.
+import { isUtf8 } from 'node:buffer';
 import { dataError } from '../errors.js';
-import { readChunks, Utf8Guard, type Chunk } from './bytes.js';
+import { refuse } from './bad-rows.js';
+import { LONGEST_ROW, readChunks } from './bytes.js';
+import { RecordScanner, type ScannedRecord } from './csv-scan.js';
 import { FILE_START, type FilePosition, type FileRow, type ReadRowsOptions, type RowReader } from './row.js';
 
 export const readCsv: RowReader = (file, from, options) => readTable(file, from, options, ',');
 export const readTsv: RowReader = (file, from, options) => readTable(file, from, options, '\t');
 
-const ROWS_PER_BATCH = 256;
-
-interface ParsedRow {
-  readonly record: readonly string[];
-  readonly info: Info;
-}
-
 async function* readTable(
   file: string,
   from: FilePosition,
   options: ReadRowsOptions,
-  delimiter: string,
+  delimiter: ',' | '\t',
 ): AsyncGenerator<FileRow[]> {
-  let header: readonly string[] | undefined;
-  let batch: FileRow[] = [];
+  let make: RowMaker | undefined;
   if (from.offset > 0) {
-    for await (const first of parseFile(file, FILE_START, options, delimiter)) {
-      header = checkHeader(first.record, file, delimiter);
+    for await (const [first] of scan(file, FILE_START, options, delimiter)) {
+      if (first !== undefined) make = rowMaker(checkHeader(cells(first, file, delimiter), file, delimiter));
       break;
     }
   }
-  for await (const { record, row, after } of parseFile(file, from, options, delimiter)) {
-    if (header === undefined) {
-      header = checkHeader(record, file, delimiter);
-      continue;
+  for await (const records of scan(file, from, options, delimiter)) {
+    const rows: FileRow[] = [];
+    for (const record of records) {
+      if (make === undefined) {
+        make = rowMaker(checkHeader(cells(record, file, delimiter), file, delimiter));
+        continue;
+      }
+      try {
+        rows.push({ value: make(cells(record, file, delimiter), file, record.row), row: record.row, after: record.after });
+      } catch (error) {
+        refuse(error, options, record.bytes);
+      }
     }
-    if (record.length !== header.length) {
-      throw dataError(
-        { file, row },
-        `expected ${header.length} columns (${header.join(', ')}), came ${record.length}. ` +
-          'Quote values that hold the delimiter, a quote or a line end: "like ""this"""',
-      );
-    }
-    batch.push({ value: toObject(header, record), row, after });
-    if (batch.length === ROWS_PER_BATCH) {
-      yield batch;
-      batch = [];
-    }
+    if (rows.length > 0) yield rows;
   }
-  if (batch.length > 0) yield batch;
 }
 
-async function* parseFile(
+/** Records of one chunk at a time. */
+async function* scan(
   file: string,
   from: FilePosition,
   options: ReadRowsOptions,
-  delimiter: string,
-): AsyncGenerator<{ record: readonly string[]; row: number; after: FilePosition }> {
-  const lines = new LineCounter(from);
-  const parser = parse({
+  delimiter: ',' | '\t',
+): AsyncGenerator<ScannedRecord[]> {
+  const scanner = new RecordScanner(from, {
     delimiter,
-    info: true,
-    skip_empty_lines: true,
-    relax_column_count: true,
-    relax_quotes: delimiter === '\t',
-    record_delimiter: ['\r\n', '\n', '\r'],
+    longest: options.maxRowBytes ?? LONGEST_ROW,
+    refuse: (row, problem, raw) => refuse(dataError({ file, row }, problem), options, raw),
   });
-  const guard = new Utf8Guard(file);
-  let base: number | undefined;
-  let end = from.offset;
-  const queue: ParsedRow[] = [];
-  let failure: CsvError | undefined;
-  parser.on('readable', () => {
-    for (let row = parser.read() as ParsedRow | null; row !== null; row = parser.read() as ParsedRow | null)
-      queue.push(row);
-  });
-  const failed = new Promise<void>((resolve) => {
-    parser.on('error', (error) => {
-      failure = error as CsvError;
-      resolve();
-    });
-  });
-  const drain = function* () {
-    for (const { record, info } of queue.splice(0)) {
-      const row = lines.take((base ?? 0) + info.bytes);
-      yield { record, row, after: { offset: (base ?? 0) + info.bytes, row: lines.passed } };
-    }
-    if (failure !== undefined) throw csvError(file, lines.passed + 1, failure);
-  };
-  try {
-    for await (const chunk of readChunks(file, from.offset, options)) {
-      base ??= chunk.offset;
-      end = chunk.offset + chunk.bytes.length;
-      guard.push(chunk.bytes, chunk.offset);
-      lines.push(chunk);
-      await Promise.race([failed, new Promise<void>((resolve) => parser.write(chunk.bytes, () => resolve()))]);
-      yield* drain();
-    }
-    guard.end(end);
-    const ended = new Promise<void>((resolve) => parser.once('end', () => resolve()));
-    parser.end();
-    await Promise.race([failed, ended]);
-    yield* drain();
-  } finally {
-    parser.destroy();
+  for await (const { bytes, offset } of readChunks(file, from.offset, options)) {
+    const records = scanner.push(bytes, offset);
+    if (records.length > 0) yield records;
   }
+  const records = scanner.end();
+  if (records.length > 0) yield records;
 }
 
-/** Turns byte offsets into line numbers; remembers only the line ends that are not behind yet. */
-class LineCounter {
-  #ends: { at: number; blank: boolean }[] = [];
-  #next = 0;
-  #openBytes = 0; // of the line that the last chunk left unfinished
-  #lastByte = 0;
-  passed: number;
-
-  constructor(from: FilePosition) {
-    this.passed = from.row;
+function cells({ bytes, quoted, row }: ScannedRecord, file: string, delimiter: ',' | '\t'): string[] {
+  if (!isUtf8(bytes)) {
+    throw dataError({ file, row }, 'expected UTF-8 text, came bytes that are not. Save the file as UTF-8');
   }
+  const text = bytes.toString('utf8');
+  return quoted ? quotedCells(text, delimiter) : text.split(delimiter);
+}
 
-  push({ bytes, offset }: Chunk): void {
-    this.#ends.splice(0, this.#next);
-    this.#next = 0;
-    let begin = 0;
-    for (let at = bytes.indexOf(10); at !== -1; at = bytes.indexOf(10, begin)) {
-      const size = this.#openBytes + at - begin;
-      const before = at > 0 ? bytes[at - 1] : this.#lastByte;
-      this.#ends.push({ at: offset + at, blank: size === 0 || (size === 1 && before === 13) });
-      this.#openBytes = 0;
-      begin = at + 1;
+/** A cell that begins with a quote goes on to the quote that is not doubled; the scanner has seen that it is there. */
+function quotedCells(text: string, delimiter: string): string[] {
+  const values: string[] = [];
+  let at = 0;
+  for (;;) {
+    let value = '';
+    if (text[at] === '"') {
+      let close = text.indexOf('"', at + 1);
+      while (text[close + 1] === '"') close = text.indexOf('"', close + 2);
+      // In a TSV file a quoted word may begin a value that is not quoted.
+      if (text[close + 1] === undefined || text[close + 1] === delimiter) {
+        value = text.slice(at + 1, close).replaceAll('""', '"');
+        at = close + 1;
+      }
     }
-    this.#openBytes += bytes.length - begin;
-    this.#lastByte = bytes[bytes.length - 1] as number;
-  }
-
-  /** The 1-based line where the record that ends at `offset` starts; moves past it. */
-  take(offset: number): number {
-    const pending = () => this.#ends[this.#next];
-    for (let end = pending(); end !== undefined && end.blank && end.at < offset; end = pending()) this.#step();
-    const row = this.passed + 1;
-    for (let end = pending(); end !== undefined && end.at < offset; end = pending()) this.#step();
-    return row;
-  }
-
-  #step(): void {
-    this.#next++;
-    this.passed++;
+    const next = text.indexOf(delimiter, at);
+    if (next === -1) {
+      values.push(value + text.slice(at));
+      return values;
+    }
+    values.push(value + text.slice(at, next));
+    at = next + 1;
   }
 }
 
@@ -154,6 +99,12 @@ function checkHeader(names: readonly string[], file: string, delimiter: string):
     throw dataError(
       { file, row: 1 },
       `expected a header with different column names, came "${twice}" twice. Rename one`,
+    );
+  }
+  if (names.some((name) => name.includes('\r'))) {
+    throw dataError(
+      { file, row: 1 },
+      "expected lines that end with \\n or \\r\\n, came \\r alone. Convert the file, for example: tr '\\r' '\\n'",
     );
   }
   if (names.length === 1 && /[;\t,|]/.test(names[0] as string)) {
@@ -166,20 +117,27 @@ function checkHeader(names: readonly string[], file: string, delimiter: string):
   return names;
 }
 
-function toObject(header: readonly string[], record: readonly string[]): Readonly<Record<string, unknown>> {
-  const value: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
-  header.forEach((name, at) => {
-    const text = record[at] as string;
-    // The one column that is a number by meaning; everything else stays text, so that "007" is not 7.
-    value[name] = name === 'weight' && text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
-  });
-  return value;
-}
+type RowMaker = (values: readonly string[], file: string, row: number) => Readonly<Record<string, unknown>>;
 
-function csvError(file: string, row: number, error: CsvError): Error {
-  const advice =
-    error.code === 'CSV_QUOTE_NOT_CLOSED'
-      ? 'A quote that starts here is never closed: close it, or double it inside a quoted value'
-      : 'Inside a quoted value write each quote twice, and quote the whole value';
-  return dataError({ file, row }, `expected a well-formed record, came: ${error.message}. ${advice}`, { cause: error });
+/** Rows as objects without inherited fields: a column may be called "constructor" or "__proto__". */
+function rowMaker(header: readonly string[]): RowMaker {
+  const Row = function Row() {} as unknown as new () => Record<string, unknown>;
+  Row.prototype = Object.create(null) as object;
+  return (values, file, row) => {
+    if (values.length !== header.length) {
+      throw dataError(
+        { file, row },
+        `expected ${header.length} columns (${header.join(', ')}), came ${values.length}. ` +
+          'Quote values that hold the delimiter, a quote or a line end: "like ""this"""',
+      );
+    }
+    const value = new Row();
+    for (let at = 0; at < header.length; at++) {
+      const name = header[at] as string;
+      const text = values[at] as string;
+      // The one column that is a number by meaning; everything else stays text, so that "007" is not 7.
+      value[name] = name === 'weight' && text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
+    }
+    return value;
+  };
 }

@@ -2,6 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { dataError } from '../errors.js';
+import { readArrow } from './arrow.js';
 import { readCsv, readTsv } from './csv.js';
 import { readJsonArray } from './json-array.js';
 import { readJsonl } from './jsonl.js';
@@ -18,6 +19,10 @@ const READERS: Readonly<Record<string, RowReader>> = {
   '.tsv': readTsv,
   '.tab': readTsv,
   '.parquet': readParquet,
+  '.arrow': readArrow,
+  '.arrows': readArrow,
+  '.ipc': readArrow,
+  '.feather': readArrow,
   '.txt': readText,
   '.text': readText,
   '.md': readText,
@@ -25,12 +30,11 @@ const READERS: Readonly<Record<string, RowReader>> = {
 
 const COMPRESSED = new Set([readJsonl, readJsonArray, readCsv, readTsv, readText]);
 
-/** The reader for a file name, or undefined. `.gz` after a known ending is fine, except for Parquet. */
+/** The reader for a file name, or undefined. `.gz` or `.zst` after the ending of a text kind is fine. */
 export function readerFor(file: string): RowReader | undefined {
-  const lower = file.toLowerCase();
-  const gz = lower.endsWith('.gz');
-  const reader = READERS[path.extname(gz ? lower.slice(0, -3) : lower)];
-  return gz && reader !== undefined && !COMPRESSED.has(reader) ? undefined : reader;
+  const plain = file.toLowerCase().replace(/\.(gz|zst)$/, '');
+  const reader = READERS[path.extname(plain)];
+  return plain.length < file.length && reader !== undefined && !COMPRESSED.has(reader) ? undefined : reader;
 }
 
 /**
@@ -74,7 +78,7 @@ export async function expandFiles(names: string | readonly string[], base = proc
 function unknownKind(file: string): Error {
   return dataError(
     { file },
-    `expected a data file (${Object.keys(READERS).join(', ')}; .gz of the text kinds), came ` +
+    `expected a data file (${Object.keys(READERS).join(', ')}; .gz and .zst of the text kinds), came ` +
       `"${path.extname(file) || path.basename(file)}". Rename or convert it`,
   );
 }

@@ -3,9 +3,13 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { parquetMetadataAsync, parquetReadObjects, type AsyncBuffer, type FileMetaData } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { dataError } from '../errors.js';
+import { refuse } from './bad-rows.js';
+import { asRow } from './json-row.js';
 import type { FileRow, RowReader } from './row.js';
 
 const ROWS_PER_BATCH = 1024;
+/** Most bytes that a row group may unpack to. Writers make groups of some megabytes to a gigabyte. */
+const LARGEST_GROUP = 4 * 1024 ** 3;
 
 export const readParquet: RowReader = async function* (file, from, options) {
   const handle = await open(file, 'r').catch((error: Error) => {
@@ -15,26 +19,39 @@ export const readParquet: RowReader = async function* (file, from, options) {
     const buffer = await checkedBuffer(file, handle);
     const metadata = await guard(file, () => parquetMetadataAsync(buffer));
     let begin = 0;
-    for (const count of groupSizes(file, metadata)) {
+    for (const [number, count] of groupSizes(file, metadata).entries()) {
       const rowStart = Math.max(begin, from.offset);
       const rowEnd = begin + count;
       begin = rowEnd;
       if (rowStart >= rowEnd) continue;
       options.signal?.throwIfAborted();
-      const objects = await guard(file, () =>
-        parquetReadObjects({ file: buffer, metadata, compressors, rowStart, rowEnd, rowFormat: 'object' }),
-      );
-      if (objects.length !== rowEnd - rowStart) {
-        throw damaged(file, `${objects.length} rows where the footer says ${rowEnd - rowStart}`);
+      let objects: Record<string, unknown>[];
+      try {
+        checkSize(file, metadata, number, rowStart);
+        objects = await guard(file, () =>
+          parquetReadObjects({ file: buffer, metadata, compressors, rowStart, rowEnd, rowFormat: 'object' }),
+        );
+        if (objects.length !== rowEnd - rowStart) {
+          throw damaged(file, `${objects.length} rows where the footer says ${rowEnd - rowStart}`);
+        }
+      } catch (error) {
+        // One group that cannot be read says nothing about the others.
+        refuse(error, options);
+        continue;
       }
       for (let at = 0; at < objects.length; at += ROWS_PER_BATCH) {
         options.signal?.throwIfAborted();
-        yield await guard(file, () =>
-          objects.slice(at, at + ROWS_PER_BATCH).map((object, i): FileRow => {
-            const row = rowStart + at + i + 1;
-            return { value: plain(object) as Record<string, unknown>, row, after: { offset: row, row } };
-          }),
-        );
+        const rows: FileRow[] = [];
+        for (let i = at; i < Math.min(objects.length, at + ROWS_PER_BATCH); i++) {
+          const row = rowStart + i + 1;
+          try {
+            const value = await guard(file, () => plain(objects[i]));
+            rows.push({ value: asRow(value, file, row), row, after: { offset: row, row } });
+          } catch (error) {
+            refuse(error, options);
+          }
+        }
+        if (rows.length > 0) yield rows;
       }
     }
   } finally {
@@ -49,6 +66,17 @@ function groupSizes(file: string, metadata: FileMetaData): number[] {
     throw damaged(file, `row groups of ${sizes.join(', ')} rows in a file of ${metadata.num_rows}`);
   }
   return sizes;
+}
+
+function checkSize(file: string, metadata: FileMetaData, number: number, row: number): void {
+  const columns = metadata.row_groups[number]?.columns ?? [];
+  const size = columns.reduce((sum, { meta_data: column }) => sum + Number(column?.total_uncompressed_size ?? 0), 0);
+  if (size <= LARGEST_GROUP) return;
+  throw dataError(
+    { file, row: row + 1 },
+    `expected row groups of at most ${LARGEST_GROUP / 1024 ** 3} GB, came one that unpacks to ` +
+      `${(size / 1024 ** 3).toFixed(1)} GB. Write the file again with smaller row groups`,
+  );
 }
 
 /** The file as hyparquet wants it, after the cheap checks that catch truncation before anything is parsed. */

@@ -17,6 +17,8 @@ export interface FileRow {
   /** 1-based line or element. */
   readonly row: number;
   readonly after: FilePosition;
+  /** The row as JSON text, where reading it as JavaScript would change it (see exact.ts). */
+  readonly text?: string;
 }
 
 export interface TextOptions {

@@ -1,5 +1,8 @@
 // One stream of rows over several files, that can be left at any row and taken up again there.
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
 import { dataError } from '../errors.js';
+import { refuse } from './bad-rows.js';
 import { expandFiles, readerFor } from './files.js';
 import { FILE_START, type FilePosition, type ReadRowsOptions } from './row.js';
 
@@ -20,6 +23,8 @@ export interface RawRow {
   /** 0-based over all files. */
   readonly index: number;
   readonly after: SourcePosition;
+  /** The row as JSON text, where reading it as JavaScript would change it (see exact.ts). */
+  readonly text?: string;
 }
 
 export const SOURCE_START: SourcePosition = { file: 0, at: FILE_START, index: 0 };
@@ -42,14 +47,21 @@ export class Source implements AsyncIterable<RawRow> {
       if (reader === undefined) throw dataError({ file }, 'has no reader for its ending');
       const start = number === from.file ? from.at : FILE_START;
       const options = signal === undefined ? this.#options : { ...this.#options, signal };
-      for await (const rows of reader(file, start, options)) {
-        yield rows.map(({ value, row, after }) => ({
-          value,
-          file,
-          row,
-          index,
-          after: { file: number, at: after, index: ++index },
-        }));
+      await checkReadable(file);
+      try {
+        for await (const rows of reader(file, start, options)) {
+          yield rows.map(({ value, row, after, text }) => ({
+            value,
+            file,
+            row,
+            index,
+            after: { file: number, at: after, index: ++index },
+            ...(text === undefined ? {} : { text }),
+          }));
+        }
+      } catch (error) {
+        // What breaks a file ends that file; where bad rows are kept aside, the next one goes on.
+        refuse(error, options);
       }
     }
   }
@@ -62,6 +74,19 @@ export class Source implements AsyncIterable<RawRow> {
   [Symbol.asyncIterator](): AsyncGenerator<RawRow> {
     return this.rows();
   }
+}
+
+/** A file that is not there or may not be opened is a mistake of the caller, never a bad row. */
+async function checkReadable(file: string): Promise<void> {
+  await access(file, constants.R_OK).catch((error: NodeJS.ErrnoException) => {
+    throw dataError(
+      { file },
+      error.code === 'ENOENT'
+        ? 'expected a data file, came nothing: it does not exist. Check the path'
+        : `cannot be read: ${error.message}`,
+      { cause: error },
+    );
+  });
 }
 
 /** Expands the names (files, folders, globs) and opens nothing yet. */
