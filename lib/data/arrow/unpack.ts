@@ -2,8 +2,9 @@
 import { decompress } from 'fzstd';
 import { int64At, slice } from './flatbuffer.js';
 
-/** Most bytes that one buffer may unpack to. */
-const LARGEST = 1024 ** 3;
+/** Most bytes that one buffer may unpack to, whatever its size; more only if it grows by no more than this. */
+const LARGEST = 64 * 1024 * 1024;
+const MOST_GROWTH = 400;
 
 /** `codec` as in the metadata: 0 LZ4 frames, 1 Zstandard, undefined none. */
 export function unpackBuffer(bytes: Buffer, codec: number | undefined): Buffer {
@@ -11,7 +12,7 @@ export function unpackBuffer(bytes: Buffer, codec: number | undefined): Buffer {
   const size = int64At(bytes, 0);
   const packed = bytes.subarray(8);
   if (size === -1) return packed;
-  if (size < 0 || size > LARGEST) throw new RangeError(`a buffer that unpacks to ${size} bytes`);
+  if (size < 0 || size > Math.max(LARGEST, packed.length * MOST_GROWTH)) throw new RangeError(`a buffer that unpacks to ${size} bytes`);
   const out = Buffer.from(new Uint8Array(size));
   if (codec === 0) {
     if (unpackLz4Frame(packed, out) !== size) throw new RangeError('an LZ4 frame that is cut off');
