@@ -23,6 +23,16 @@ export { evaluateLoss } from './eval/perplexity.js';
 export type { EvaluateOptions, LossReport } from './eval/perplexity.js';
 export { generateText, streamText } from './eval/generate.js';
 export type { GeneratedText, GenerateOptions, Prompt, TextPiece } from './eval/generate.js';
+export { constrain, satisfies } from './eval/constrain/constraint.js';
+export type { Constraint, ConstrainOptions } from './eval/constrain/constraint.js';
+export type { JsonSchema } from './eval/constrain/json-schema.js';
+export type { TokenConstraint } from './eval/constrain/masks.js';
+export { readProblems } from './eval/code/problems.js';
+export type { CodeProblem } from './eval/code/problems.js';
+export { openSandbox, readSamples, runSamples } from './eval/code/evaluate.js';
+export type { CodeResult, CodeSample, RunSamplesOptions, SandboxChoice } from './eval/code/evaluate.js';
+export { runProgram } from './eval/sandbox/languages.js';
+export type { Language, ProgramResult } from './eval/sandbox/languages.js';
 export { scheduleFactor } from './train/schedule.js';
 export type { ScheduleName, ScheduleOptions } from './train/schedule.js';
 

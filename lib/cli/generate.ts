@@ -1,5 +1,9 @@
 // `whetstone generate`: continues texts, or answers with the chat template.
 
+import { readFile } from 'node:fs/promises';
+import { constrain } from '../eval/constrain/constraint.js';
+import type { Constraint } from '../eval/constrain/constraint.js';
+import type { JsonSchema } from '../eval/constrain/json-schema.js';
 import { generateText, streamText } from '../eval/generate.js';
 import type { GenerateOptions, GeneratedText } from '../eval/generate.js';
 import { EngineError } from '../errors.js';
@@ -15,9 +19,13 @@ interface Options extends ModelOptions, SamplingOptions {
   readonly chat?: boolean;
   readonly system?: string;
   readonly stop?: readonly string[];
+  readonly choice?: readonly string[];
+  readonly regex?: string;
+  readonly jsonSchema?: string;
 }
 
 export async function generateCommand(output: Output, options: Options): Promise<number> {
+  const wanted = await constraintOf(options);
   const parts = await partsOf(output, options);
   const prompts = options.prompt.map((text) => (options.chat ? chatPrompt(parts, [...system(options.system), { role: 'user', content: text }])
     : parts.tokenizer.encode(text, { special: true })));
@@ -26,7 +34,9 @@ export async function generateCommand(output: Output, options: Options): Promise
     ...engineLimits(options), maxTokens: Math.max(64, ...prompts.map((prompt) => prompt.length)), maxSequences: prompts.length,
     cacheTokens: room, cacheSequences: prompts.length,
   });
-  const sampling = samplingOf(parts, options);
+  const plain = samplingOf(parts, options);
+  const sampling = wanted === undefined ? plain
+    : { ...plain, constraint: constrain(wanted, parts.tokenizer, { stopTokens: plain.stopTokens ?? [], vocabulary: parts.model.spec.vocabulary }) };
   const inputs = prompts.map((tokens) => ({ tokens, slot: opened.slot }));
   const texts = prompts.length === 1 && !output.json ? await show(output, streamText(opened.session, parts.tokenizer, inputs, sampling))
     : await generateText(opened.session, parts.tokenizer, inputs, sampling);
@@ -35,6 +45,28 @@ export async function generateCommand(output: Output, options: Options): Promise
   if (results.length === 1 && !output.json) output.say();
   else output.result(results.length === 1 ? first! : { results }, () => results.map(({ prompt, text }) => `> ${prompt}\n${text}\n`).join('\n'));
   return EXIT.ok;
+}
+
+/** At most one of --choice, --regex and --json-schema. */
+async function constraintOf({ choice, regex, jsonSchema }: Options): Promise<Constraint | undefined> {
+  const given: Constraint[] = [];
+  if (choice !== undefined) given.push({ choices: choice });
+  if (regex !== undefined) given.push({ regex });
+  if (jsonSchema !== undefined) given.push({ jsonSchema: await schemaFile(jsonSchema) });
+  if (given.length > 1) {
+    throw new EngineError('expected at most one of --choice, --regex and --json-schema, got several. Put them together in one',
+      { code: 'ERR_INVALID_ARGUMENT', argument: 'constraint', expected: 'one', received: String(given.length) });
+  }
+  return given[0];
+}
+
+async function schemaFile(file: string): Promise<JsonSchema> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as JsonSchema;
+  } catch (error) {
+    throw new EngineError(`--json-schema: ${file} cannot be used (${(error as Error).message}). Give a file with a JSON schema`,
+      { code: 'ERR_DATA', file }, { cause: error });
+  }
 }
 
 async function show(output: Output, stream: ReturnType<typeof streamText>): Promise<GeneratedText[]> {

@@ -90,6 +90,9 @@ export function buildProgram(streams: Streams, finish: (code: number) => void): 
     .option('--chat', 'the prompt is what a user says: use the chat template')
     .option('--system <text>', 'with --chat: what the model is told first')
     .option('--stop <text>', 'end before this text', list)
+    .option('--choice <text>', 'answer with exactly one of these texts', list)
+    .option('--regex <pattern>', 'answer with a text that this regular expression matches as a whole')
+    .option('--json-schema <file>', 'answer with JSON of the schema in this file')
     .action(run(async () => (await import('./generate.js')).generateCommand));
   withSampling(withModel(command('chat', 'talk with a model')), 512)
     .option('--system <text>', 'what the model is told first')

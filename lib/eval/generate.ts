@@ -4,6 +4,7 @@
 import type { AdapterSlot } from '../batch.js';
 import type { Cancellable, Session } from '../engine/types.js';
 import { EngineError } from '../errors.js';
+import type { TokenConstraint } from './constrain/masks.js';
 
 export interface Prompt {
   readonly tokens: Int32Array;
@@ -27,6 +28,8 @@ export interface GenerateOptions extends Cancellable {
   readonly stopTokens?: readonly number[];
   /** Texts that end a text; neither they nor what follows is shown. */
   readonly stopStrings?: readonly string[];
+  /** What every text must be; see {@link constrain}. A text that is complete and cannot go on ends there. */
+  readonly constraint?: TokenConstraint;
 }
 
 /** The part of a tokenizer that is needed: decoding token by token. */
@@ -48,7 +51,7 @@ export interface GeneratedText {
   /** What was drawn, a stop token at the end included. */
   readonly tokens: readonly number[];
   readonly logprobs: readonly number[];
-  readonly reason: 'stop-token' | 'stop-string' | 'length';
+  readonly reason: 'stop-token' | 'stop-string' | 'length' | 'complete';
 }
 
 interface Live {
@@ -59,6 +62,8 @@ interface Live {
   /** All of the text so far, and how much of it has been handed out. */
   text: string;
   shown: number;
+  /** Of the constraint, if there is one. */
+  state: number;
   reason: GeneratedText['reason'] | undefined;
 }
 
@@ -66,10 +71,11 @@ interface Live {
 export async function* streamText(
   session: Session, decoding: TextDecoding, prompts: readonly Prompt[], options: GenerateOptions,
 ): AsyncGenerator<TextPiece, GeneratedText[]> {
+  const { constraint } = options;
   const stopTokens = new Set(options.stopTokens);
   const stopStrings = (options.stopStrings ?? []).filter((text) => text !== '');
   const live = prompts.map((prompt, index): Live => ({
-    decoder: decoding.stream({ continues: true }), tokens: [], logprobs: [], text: '', shown: 0, reason: undefined,
+    decoder: decoding.stream({ continues: true }), tokens: [], logprobs: [], text: '', shown: 0, state: constraint?.start ?? 0, reason: undefined,
     limit: lengthLimit(session, prompt, index, options.maxNewTokens),
   }));
   const { temperature, topK, topP, repetitionPenalty, seed = 0n, signal } = options;
@@ -80,14 +86,15 @@ export async function* streamText(
   try {
     let done: number[] = [];
     while (live.some((one) => one.reason === undefined)) {
-      const step = await generation.next({ finished: done, signal });
+      const step = await generation.next({ finished: done, allow: constraint && allowed(constraint, live), signal });
       done = [];
       for (const [index, one] of live.entries()) {
         const token = step.tokens[index]!;
         if (one.reason !== undefined || token < 0) continue;
         one.tokens.push(token);
         one.logprobs.push(step.logprobs[index]!);
-        const text = advance(one, token, stopTokens, stopStrings);
+        if (constraint && !stopTokens.has(token)) one.state = constraint.next(one.state, token);
+        const text = advance(one, token, stopTokens, stopStrings, constraint);
         if (one.reason !== undefined) done.push(index);
         yield { index, text, token, logprob: step.logprobs[index]! };
       }
@@ -116,10 +123,21 @@ export async function generateText(
   return texts;
 }
 
+/** Masks of the texts that go on, in their order. */
+function allowed(constraint: TokenConstraint, live: readonly Live[]): Int32Array {
+  const masks = live.filter((one) => one.reason === undefined).map((one) => constraint.mask(one.state));
+  const all = new Int32Array(masks.length * masks[0]!.length);
+  for (const [i, mask] of masks.entries()) all.set(mask, i * mask.length);
+  return all;
+}
+
 /** Takes in one token and returns the text that can be shown now. */
-function advance(one: Live, token: number, stopTokens: ReadonlySet<number>, stopStrings: readonly string[]): string {
+function advance(
+  one: Live, token: number, stopTokens: ReadonlySet<number>, stopStrings: readonly string[], constraint: TokenConstraint | undefined,
+): string {
   if (stopTokens.has(token)) one.reason = 'stop-token';
   else one.text += one.decoder.push(token);
+  if (one.reason === undefined && constraint?.ended(one.state)) one.reason = 'complete';
   if (one.reason === undefined && one.tokens.length >= one.limit) one.reason = 'length';
   if (one.reason !== undefined) one.text += one.decoder.end();
   const stop = stopStrings.map((text) => one.text.indexOf(text, Math.max(0, one.shown - text.length))).filter((at) => at >= 0);

@@ -170,6 +170,11 @@ export class TextTokenizer {
     return new ByteStreamDecoder(bytes, surface.dropsFirstSpace && !(options.continues ?? false));
   }
 
+  /** Bytes that an ordinary token adds to a text; undefined for added and missing ids, and where bytes cannot be known. */
+  textBytes(id: number): Buffer | undefined {
+    return this.#added.has(id) ? undefined : this.#surface?.bytes(id);
+  }
+
   token(id: number): string | undefined {
     return this.#core.id_to_token(id);
   }
