@@ -63,6 +63,65 @@ export interface ValidationEvent {
   readonly seconds: number;
   /** Whether this is the best so far. */
   readonly best: boolean;
+  /** Of the loss, over rows. What follows is absent in runs of earlier versions. */
+  readonly standardError?: number;
+  readonly rows?: number;
+  /** What early stopping compares, and its value; absent when it is the loss. */
+  readonly metric?: string;
+  readonly value?: number;
+  /** Parts of the validation rows. */
+  readonly slices?: readonly SliceLoss[];
+  /** Training rows measured by the same weights. */
+  readonly probe?: ProbeLoss;
+  /** Validation loss less probe loss. */
+  readonly gap?: Estimate;
+  /** How the losses changed over the same rows: since update 0, and since the validation before. */
+  readonly changes?: {
+    readonly valid: { readonly base: Estimate; readonly last: Estimate; readonly best: Estimate };
+    readonly probe?: { readonly base: Estimate; readonly last: Estimate };
+  };
+  /** Metrics of the caller's own, by name. */
+  readonly metrics?: Readonly<Record<string, { readonly value: number; readonly standardError?: number }>>;
+  /** Validation rows that training rows contain; with the first validation of a run. */
+  readonly overlap?: { readonly rows: number; readonly same: number; readonly near: number };
+}
+
+export interface Estimate {
+  readonly value: number;
+  readonly standardError: number;
+}
+
+export interface SliceLoss {
+  readonly name: string;
+  readonly loss: number;
+  readonly standardError: number;
+  readonly accuracy: number;
+  readonly tokens: number;
+  readonly rows: number;
+}
+
+export interface ProbeLoss {
+  readonly loss: number;
+  readonly standardError: number;
+  readonly accuracy: number;
+  readonly tokens: number;
+  readonly rows: number;
+  /** How the losses of single rows are spread, for the probe and for the validation rows. */
+  readonly spread?: RowSpread;
+  readonly validSpread?: RowSpread;
+}
+
+/** Losses of single rows as two groups: rows that fit what the others teach, and rows that do not. */
+export interface RowSpread {
+  /** Share of rows in the group with the higher loss. */
+  readonly share: number;
+  /** Mean loss of a row in each group. */
+  readonly low: number;
+  readonly high: number;
+  /** Distance of the two means in standard deviations (of the logarithm of the loss). */
+  readonly separation: number;
+  /** 5th, 25th, 50th, 75th and 95th percentile. */
+  readonly quantiles: readonly number[];
 }
 
 export interface CheckpointEvent {

@@ -2,6 +2,7 @@
 
 import type { Batch } from '../batch.js';
 import { cut, stridedSpans } from '../eval/perplexity.js';
+import type { PassBatch } from '../eval/measure.js';
 import type { Span } from '../eval/perplexity.js';
 import { collate } from '../pack/collate.js';
 import type { SequenceSet } from '../pack/plan.js';
@@ -47,6 +48,14 @@ type Item = { readonly row: number; readonly span: Span };
 export function* onePass(rows: SequenceSet, options: PassOptions): Generator<Batch> {
   for (const items of passBins(rows, options)) {
     yield collate(items.map(({ row, span }) => ({ sequence: cut(rows.get(row), span), slot: options.slot })));
+  }
+}
+
+/** The same with the index of the row that each sequence belongs to. */
+export function* rowPass(rows: SequenceSet, options: PassOptions): Generator<PassBatch> {
+  for (const items of passBins(rows, options)) {
+    const sequences = items.map(({ row, span }) => cut(rows.get(row), span));
+    yield { batch: collate(sequences.map((sequence) => ({ sequence, slot: options.slot }))), rows: sequences.map(({ row }) => row) };
   }
 }
 

@@ -7,7 +7,6 @@ import { writeAdapter } from '../checkpoint/adapter.js';
 import { resolveTargets } from '../checkpoint/targets.js';
 import type { LoraConfig } from '../checkpoint/targets.js';
 import { EngineError } from '../errors.js';
-import { evaluateLoss } from '../eval/perplexity.js';
 import { moduleName, projectionsOf } from '../model/names.js';
 import { BatchPlan } from '../pack/plan.js';
 import type { ModelSpec } from '../tensors.js';
@@ -19,7 +18,7 @@ import { Checkpoints } from './checkpoints.js';
 import { checkConfig } from './config/parse.js';
 import type { Config, ConfigInput } from './config/schema.js';
 import { writeResolved } from './config/write.js';
-import { mostSequences, onePass, widestBatch } from './data.js';
+import { mostSequences, widestBatch } from './data.js';
 import { Feed } from './feed.js';
 import { loadParts, openParts } from './open.js';
 import { makePlan } from './plan.js';
@@ -27,8 +26,11 @@ import { encodeRows } from './rows.js';
 import { Run } from './run.js';
 import type { Stage, StageContext } from './run.js';
 import { scheduleFactor } from './schedule.js';
+import type { CustomMetric } from './metric.js';
 import { FRESH_STOPPING } from './stopping.js';
+import { survey } from './survey.js';
 import type { Outcome, Progress } from './trainer.js';
+import { openWatch } from './watch.js';
 
 export interface TrainOptions {
   /** Go on from the last checkpoint in the output folder, or begin when there is none. @default false */
@@ -39,6 +41,8 @@ export interface TrainOptions {
   readonly signal?: AbortSignal;
   /** Receive every event, beside the files of the run's folder. */
   readonly sinks?: readonly Sink[];
+  /** Metrics of your own, measured at every validation; `train.earlyStopping.metric` may name one. */
+  readonly metrics?: Readonly<Record<string, CustomMetric>>;
 }
 
 /**
@@ -80,6 +84,9 @@ async function prepare(config: Config, options: TrainOptions, context: StageCont
     const rows = await encode(config.data.train, 'training');
     const valid = config.data.valid === undefined ? undefined : await encode(config.data.valid, 'validation');
 
+    const general = config.doctor.general === undefined ? undefined : await encode(config.doctor.general, 'general');
+    const looked = valid === undefined ? undefined : await survey(rows.set, valid.set, config.train.seed, signal);
+
     const batches = new BatchPlan(rows.set, {
       batchTokens: budget, seed: config.train.seed, shuffle: config.train.shuffle,
       collate: { neftuneAlpha: config.train.neftuneAlpha, labelSmoothing: config.train.labelSmoothing },
@@ -88,15 +95,22 @@ async function prepare(config: Config, options: TrainOptions, context: StageCont
     const lora = loraOf(config, spec);
     const modules = resolveTargets(spec, lora);
 
+    const adapter = { modules, dropout: config.lora.dropout, seed: BigInt(config.train.seed) };
     phase('engine', 'loading the weights');
     const { session, slot, device } = await openParts(parts, {
       device: config.device, dtype: config.train.dtype, recompute: config.train.recompute, threads: config.threads, maxTokens: budget,
-      maxSequences: Math.max(mostSequences(rows.set, budget), valid === undefined ? 1 : widestBatch(valid.set, { budget, maxLength })),
+      maxSequences: Math.max(mostSequences(rows.set, budget), ...[valid, general].map((one) => (one ? widestBatch(one.set, { budget, maxLength }) : 1))),
       training: true, signal, onProgress: (done, total) => phase('engine', 'loading the weights', done, total),
-    }, { modules, dropout: config.lora.dropout, seed: BigInt(config.train.seed) });
+    }, adapter);
     closing.push(() => session.close());
 
-    const better = config.train.earlyStopping.metric === 'validLoss' ? 'smaller' : 'larger';
+    const watch = await openWatch({
+      config, session, slot, adapter, budget, maxLength, rows: rows.set, plan, emit, control: context.control,
+      ...(valid === undefined ? {} : { valid: valid.set }), ...(looked === undefined ? {} : { looked }),
+      ...(general === undefined ? {} : { general: general.set }), ...(options.metrics === undefined ? {} : { custom: options.metrics }), signal,
+    });
+    closing.push(() => watch.close());
+    const { better } = watch;
     const checkpoints = new Checkpoints(config.output, {
       session, slot, keep: config.train.keep, better,
       identity: { config, model: parts.model.fingerprint, rows: rows.key, valid: valid?.key ?? null, steps: plan.steps },
@@ -111,24 +125,22 @@ async function prepare(config: Config, options: TrainOptions, context: StageCont
     const metrics = join(config.output, 'metrics.jsonl');
     // A run that begins anew measures itself at 0 again, so nothing of an earlier try stays.
     const history = await rewindMetrics(metrics, start.step === 0 ? -1 : start.step);
+    await watch.begin(start, history);
     const sinks = [new MetricsLog(metrics), new TensorBoardLog(config.output, history)];
 
     return {
       job: {
         session, slot, plan,
         feed: new Feed(batches, config.train.accumulation, start.step),
-        rule: { clip: config.train.clip, weightDecay: config.train.weightDecay, betas: config.train.betas, eps: config.train.epsilon },
+        rule: watch.rule,
         factor: scheduleFactor({ ...config.train, steps: plan.steps }),
         stopping: { ...config.train.earlyStopping, better },
-        ...(valid === undefined ? {} : {
-          validate: (aborted: AbortSignal) =>
-            evaluateLoss(session, onePass(valid.set, { budget, slot, maxLength }), { accuracy: true, signal: aborted }),
-        }),
+        ...watch.hooks,
         save: async (progress) => {
           await context.flush();
-          return checkpoints.save(progress);
+          return checkpoints.save({ ...progress, ...watch.memory() });
         },
-        emit, ready: context.ready, control: context.control,
+        emit: watch.emit, ready: context.ready, control: context.control,
       },
       start,
       startEvent: {
@@ -153,10 +165,13 @@ async function prepare(config: Config, options: TrainOptions, context: StageCont
     }
 
     /** Writes the final adapter: the best one if there was a validation, the last one of a run that was stopped. */
-    async function finish({ reason, progress }: Outcome): Promise<{ adapter: string; adapterStep: number }> {
+    async function finish(outcome: Outcome): Promise<{ adapter: string; adapterStep: number }> {
+      const { reason, progress } = outcome;
       const best = (config.train.restoreBest && reason !== 'stopped' ? progress.stopping.bestStep : null) ?? progress.step;
       if (best !== progress.step) await checkpoints.loadWeights(best);
-      return { adapter: await write(join(config.output, 'adapter')), adapterStep: best };
+      const folder = await write(join(config.output, 'adapter'));
+      if (reason !== 'stopped') await watch.finish(outcome, best);
+      return { adapter: folder, adapterStep: best };
     }
   } catch (error) {
     await close();
@@ -179,7 +194,7 @@ function loraOf({ lora }: Config, spec: ModelSpec): LoraConfig {
 }
 
 /** Files and folders that a run makes. */
-const OURS = /^(adapter|checkpoints|snapshots|config\.yaml|metrics\.jsonl(\.tmp)?|curve\.svg|events\.out\.tfevents\..*\.whetstone)$/;
+const OURS = /^(adapter|checkpoints|snapshots|rows|samples\.json|environment\.json|forgetting\.json|test\.sealed(\.key|\.ledger\.jsonl)?|report\.(html|json)|rows\.jsonl|mislabels\.jsonl|next-run\.yaml|config\.yaml|metrics\.jsonl(\.tmp)?|curve\.svg|events\.out\.tfevents\..*\.whetstone)$/;
 
 /** An output folder with an earlier run is only touched when that was asked for. */
 async function openOutput(folder: string, options: TrainOptions): Promise<void> {

@@ -9,8 +9,10 @@ import type { Control } from './control.js';
 import type { Feed, Window } from './feed.js';
 import { Meter } from './meter.js';
 import type { Plan } from './plan.js';
+import type { Tuned } from './tuning.js';
 import { judge } from './stopping.js';
-import type { StoppingOptions, StoppingState } from './stopping.js';
+import type { StoppingOptions, StoppingState, StoppingVerdict } from './stopping.js';
+import type { Score, ValidationMemory } from './validation.js';
 
 /** Everything about the loop that a checkpoint keeps beside the tensors. JSON. */
 export interface Progress {
@@ -26,12 +28,9 @@ export interface Progress {
   readonly validLoss: number | null;
   /** Seconds spent so far. */
   readonly seconds: number;
-}
-
-export interface Score {
-  readonly loss: number;
-  readonly accuracy: number;
-  readonly tokens: number;
+  /** What validations are compared with, and what the doctor has changed; kept by whoever made the job. */
+  readonly memory?: ValidationMemory;
+  readonly tuned?: Tuned;
 }
 
 export interface Job {
@@ -43,8 +42,16 @@ export interface Job {
   readonly rule: Omit<UpdateRule, 'slot' | 'lr'>;
   /** Factor of the peak learning rate, by updates done. */
   readonly factor: (step: number) => number;
-  readonly stopping: StoppingOptions & { readonly metric: 'validLoss' | 'validAccuracy' };
-  readonly validate?: (signal: AbortSignal) => Promise<Score>;
+  readonly stopping: StoppingOptions;
+  readonly validation?: {
+    measure(step: number, signal: AbortSignal): Promise<Score>;
+    /** Told what became of the last measure. */
+    judged?(verdict: StoppingVerdict): void;
+  };
+  /** Looks at the run after each validation; true ends it as early stopping does. */
+  readonly examine?: (step: number) => Promise<boolean>;
+  /** Called when an epoch is done. */
+  readonly epochDone?: (step: number, signal: AbortSignal) => Promise<void>;
   /** Writes a checkpoint and returns its folder. */
   readonly save: (progress: Progress) => Promise<string>;
   readonly emit: (event: TrainEvent) => void;
@@ -77,7 +84,7 @@ export async function trainLoop(job: Job, start: Progress): Promise<Outcome> {
     emit({ type: 'checkpoint', step: progress.step, folder });
   };
 
-  if (start.step === 0 && job.validate) progress = { ...progress, validLoss: (await validate(job, start, false)).loss };
+  if (start.step === 0 && job.validation) progress = { ...progress, validLoss: (await validate(job, start, false)).loss };
   let next = early ? undefined : prepare(job, start.step);
   while (next) {
     await job.ready();
@@ -100,11 +107,14 @@ export async function trainLoop(job: Job, start: Progress): Promise<Outcome> {
       tokens: update.tokens, scored: update.scored, seconds, ...meter.note(update.tokens, update.scored, seconds, plan.steps - step),
     });
 
+    if (Number.isInteger(epoch)) await job.epochDone?.(step, control.signal);
     let [improved, stop] = [false, false];
-    if (job.validate && (step % plan.validEvery === 0 || step === plan.steps)) {
+    if (job.validation && (step % plan.validEvery === 0 || step === plan.steps)) {
       const score = await validate(job, progress, true);
-      ({ improved, stop } = score);
       progress = { ...progress, stopping: score.state, validLoss: score.loss };
+      improved = score.improved;
+      stop = ((await job.examine?.(step)) ?? false) || score.stop;
+      progress = { ...progress, learningRate: control.learningRate };
     }
     if (improved || step % plan.saveEvery === 0 || step === plan.steps) await save();
     early = stop;
@@ -175,15 +185,15 @@ function quiet<T>(promise: Promise<T>): Promise<T> {
 
 async function validate(job: Job, progress: Progress, counts: boolean) {
   const began = now();
-  const score = await job.validate!(job.control.signal);
-  const value = job.stopping.metric === 'validLoss' ? score.loss : score.accuracy;
-  const verdict = counts ? judge(progress.stopping, progress.step, value, job.stopping)
-    : { state: progress.stopping, improved: false, stop: false };
+  const { value, error, loss, accuracy, tokens, details } = await job.validation!.measure(progress.step, job.control.signal);
+  const verdict = counts ? judge(progress.stopping, progress.step, value, job.stopping, error)
+    : { state: progress.stopping, improved: false, marked: false, stop: false };
+  job.validation!.judged?.(verdict);
   job.emit({
-    type: 'validation', step: progress.step, loss: score.loss, perplexity: Math.exp(score.loss), accuracy: score.accuracy,
-    tokens: score.tokens, seconds: now() - began, best: verdict.improved,
+    type: 'validation', step: progress.step, loss, perplexity: Math.exp(loss), accuracy,
+    tokens, seconds: now() - began, best: verdict.improved, ...details,
   });
-  return { ...verdict, loss: score.loss };
+  return { ...verdict, loss };
 }
 
 function explain(error: unknown, step: number, saved: number): unknown {

@@ -12,6 +12,9 @@ const files = () => z.union([z.string().min(1), z.array(z.string().min(1)).min(1
 const data = z.strictObject({
   train: files().describe('Training rows: a file (.jsonl, .json, .csv, .parquet, .txt) or a list of files.'),
   valid: files().optional().describe('Held-out rows, for the validation loss. Without them nothing is validated.'),
+  test: z.string().min(1).optional().describe('The test set, sealed: a .sealed file (see: whetstone data seal), or rows that are sealed into the run\'s ' +
+    'folder when it begins. Training never reads it; whetstone eval --final does.'),
+  sliceBy: z.string().min(1).optional().describe('A field of the validation rows: each of its values is also measured on its own.'),
   format: z.enum(['auto', 'text', 'completion', 'alpaca', 'messages']).default('auto')
     .describe('How a row is read: "text" learns every token but the first; "completion" (prompt and completion), "alpaca" (instruction, ' +
       'input, output) and "messages" (chats) learn only what the model must answer. "auto" looks at the fields of the first row.'),
@@ -47,7 +50,9 @@ const lora = z.strictObject({
 const earlyStopping = z.strictObject({
   patience: whole(0).default(0).describe('Validations without improvement before the run stops; 0: never stop early.'),
   minDelta: z.number().min(0).default(0).describe('Smallest change that counts as an improvement.'),
-  metric: z.enum(['validLoss', 'validAccuracy']).default('validLoss').describe('What is compared; also chooses the best checkpoint.'),
+  minDeltaErrors: z.number().min(0).default(0).describe('The same in standard errors of the change over the same rows: with 1, noise does not count as an improvement.'),
+  metric: z.string().min(1).default('validLoss').describe('What is compared; also chooses the best checkpoint: validLoss, validPerplexity, validAccuracy, trainLoss or gap ' +
+    '(of the train probe), validLoss:<slice> or validAccuracy:<slice>, or the name of a metric given to train() in JavaScript.'),
 });
 
 const train = z.strictObject({
@@ -74,11 +79,19 @@ const train = z.strictObject({
   dtype: z.enum(['f32', 'bf16']).default('f32').describe('How frozen weights and activations are stored. The adapter itself is always f32.'),
   recompute: z.enum(['none', 'cheap']).default('none')
     .describe('What backward makes again instead of keeping it: "cheap" repeats norms and SwiGLU, a fifth less memory for two percent of time.'),
+  probe: z.boolean().default(true).describe('At every validation also measure as many training rows, always the same, with the same weights: the gap between the two shows overfitting.'),
   validEvery: whole(1).optional().describe('Updates between validations. Absent: a tenth of the run.'),
   saveEvery: whole(1).optional().describe('Updates between checkpoints. Absent: a tenth of the run, at most 500.'),
   keep: whole(1).default(2).describe('Checkpoints kept, the newest; the best is kept beside them.'),
   restoreBest: z.boolean().default(true).describe('With validation rows: the adapter at the end is that of the best validation.'),
   earlyStopping: earlyStopping.prefault({}).describe('Stop when validation no longer improves.'),
+});
+
+const doctor = z.strictObject({
+  auto: z.boolean().default(false).describe('Apply the first remedies by itself. While the run goes: stop, learning rate, weight decay, dropout. The others go into next-run.yaml.'),
+  rows: z.enum(['none', 'probe', 'all']).default('probe').describe('Whose losses are kept for each row (rows.jsonl, mislabels.jsonl): the train probe at every validation, which ' +
+    'costs nothing, or "all" training rows at the end of every epoch, about a third of an epoch each.'),
+  general: files().optional().describe('General text: its perplexity before and after shows what the model has forgotten.'),
 });
 
 export const configSchema = z.strictObject({
@@ -87,6 +100,7 @@ export const configSchema = z.strictObject({
   data: data.describe('Rows to learn from.'),
   lora: lora.prefault({}).describe('The adapter.'),
   train: train.prefault({}).describe('The run.'),
+  doctor: doctor.prefault({}).describe('What watches the run and says what is wrong with it.'),
   output: z.string().min(1).default('runs/whetstone').describe('Folder of the run: adapter, checkpoints, metrics, curve.'),
   device: z.string().regex(/^(auto|cpu|cuda(:\d+)?)$/, { error: 'expected "auto", "cpu", "cuda" or "cuda:<number>"' }).default('auto')
     .describe('"cpu", "cuda", "cuda:<number>", or "auto": the first GPU that works, else the CPU.'),

@@ -12,6 +12,8 @@ const FRESH: Progress = {
   step: 0, stopping: FRESH_STOPPING, learningRate: 0.5, lastLoss: null, lossSum: 0, weightSum: 0, validLoss: null, seconds: 0,
 };
 
+const scored = (loss: number) => ({ value: loss, error: 0, loss, accuracy: 0.5, tokens: 7 });
+
 interface Options extends RunOptions {
   readonly session?: FakeSession;
   readonly batches?: readonly number[][];
@@ -33,7 +35,7 @@ function start(options: Options = {}) {
         * batches({ index }) { for (;; index++) yield { batch: fakeBatch(...batches[index % batches.length]!) }; },
       }, options.accumulation ?? 1, options.start?.step),
       plan: { steps: options.steps ?? 4, validEvery: 1, saveEvery: 2 },
-      stopping: { patience: 0, minDelta: 0, better: 'smaller', metric: 'validLoss' },
+      stopping: { patience: 0, minDelta: 0, better: 'smaller' },
       save: async (progress) => (saves.push(progress), `step-${progress.step}`),
       emit: context.emit, ready: context.ready, control: context.control,
       ...options.job,
@@ -93,8 +95,8 @@ test('validation comes before the first update and when due; the best is saved a
     steps: 50,
     job: {
       plan: { steps: 50, validEvery: 2, saveEvery: 100 },
-      stopping: { patience: 2, minDelta: 0, better: 'smaller', metric: 'validLoss' },
-      validate: async () => ({ loss: losses.shift()!, accuracy: 0.5, tokens: 7 }),
+      stopping: { patience: 2, minDelta: 0, better: 'smaller' },
+      validation: { measure: async () => scored(losses.shift()!) },
     },
   });
   const events = await collect(run);
@@ -120,8 +122,8 @@ test('going on from saved progress equals not having stopped', async () => {
 
 test('going on after an early stop does not go on', async () => {
   const { run } = start({
-    start: { ...FRESH, step: 3, stopping: { bestValue: 1, bestStep: 1, waited: 2 } },
-    job: { stopping: { patience: 2, minDelta: 0, better: 'smaller', metric: 'validLoss' } },
+    start: { ...FRESH, step: 3, stopping: { bestValue: 1, bestStep: 1, mark: 1, waited: 2 } },
+    job: { stopping: { patience: 2, minDelta: 0, better: 'smaller' } },
   });
   expect(await run.result).toMatchObject({ reason: 'early-stop', steps: 3 });
 });
