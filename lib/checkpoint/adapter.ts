@@ -8,6 +8,7 @@ import { EngineError } from '../errors.js';
 import { readJsonObject } from '../model/fields.js';
 import { engineNameOfPeft, modulePath, peftName, projectionShape } from '../model/names.js';
 import type { HostTensor, ModelSpec, TensorName } from '../tensors.js';
+import { LEDGER_COPY } from '../track/ledger.js';
 import { CONFIG_FILE, adapterConfigText, readAdapterConfig, type AdapterConfigFile } from './adapter-config.js';
 import { syncPath, writeFolderAtomic, writeSynced, type AtomicIo } from './atomic.js';
 import { patternValue } from './peft-patterns.js';
@@ -16,7 +17,9 @@ import { resolveTargets, type Complain, type LoraConfig } from './targets.js';
 
 export const WEIGHTS_FILE = 'adapter_model.safetensors';
 /** What may lie in a folder that an adapter is written over. */
-const OURS: ReadonlySet<string> = new Set([CONFIG_FILE, WEIGHTS_FILE, 'README.md']);
+/** What stays when an adapter is written again: its card, and how often a test set has seen it. */
+const STAY: readonly string[] = ['README.md', LEDGER_COPY];
+const OURS: ReadonlySet<string> = new Set([CONFIG_FILE, WEIGHTS_FILE, ...STAY]);
 
 export interface LoadedAdapter extends AdapterConfigFile {
   readonly folder: string;
@@ -92,7 +95,7 @@ export interface WriteAdapterOptions {
 
 /**
  * Writes an adapter folder: the old one or the new one is there at any moment. Equal input gives equal bytes. A
- * folder that holds anything but an adapter and its README.md is not replaced.
+ * folder that holds anything but an adapter, its README.md and its test ledger is not replaced.
  */
 export async function writeAdapter(path: string, options: WriteAdapterOptions): Promise<void> {
   const folder = isAbsolute(path) ? path : resolve(path);
@@ -101,7 +104,7 @@ export async function writeAdapter(path: string, options: WriteAdapterOptions): 
   if (foreign !== undefined) fail(folder, `holds ${foreign}, which is not part of an adapter`, 'Write the adapter to a folder of its own');
   await writeFolderAtomic(folder, async (temporary) => {
     await writeAdapterFiles(temporary, options);
-    if (existing.includes('README.md')) await copyFile(join(folder, 'README.md'), join(temporary, 'README.md'));
+    for (const name of STAY) if (existing.includes(name)) await copyFile(join(folder, name), join(temporary, name));
   });
 }
 

@@ -12,6 +12,7 @@ import { engineName, projectionShape } from '../model/names.js';
 import { planSafetensors, readSafetensorsHeader, type SafetensorsEntry, type SafetensorsHeader } from '../model/safetensors.js';
 import { INDEX_FILE, WEIGHTS_FILE, readShardHeaders } from '../model/shards.js';
 import type { FileDtype, HostTensor, TensorName } from '../tensors.js';
+import { LEDGER_COPY, ledgerText, mergeLedgers, readLedger } from '../track/ledger.js';
 import { readAdapter } from './adapter.js';
 import { syncPath, writeFolderAtomic, writeSynced, type AtomicIo, type Written } from './atomic.js';
 import { checkCopies } from './copies.js';
@@ -87,6 +88,7 @@ export async function mergeAdapter(options: MergeOptions): Promise<MergeReport> 
       written.push({ file, ...result });
     }
     await copyRest(model, temporary, head, headers, options.io);
+    await mergeTestLedgers([model.folder, options.adapter], temporary, options.io);
   });
   return { out, merged: deltas.size, files: written, untied: head.untie };
 }
@@ -242,7 +244,7 @@ async function verify(file: string, { sha256, bytes }: Written, entries: readonl
 async function copyRest(model: LoadedModel, to: string, head: HeadPlan, headers: readonly SafetensorsHeader[], io?: AtomicIo): Promise<void> {
   for (const name of await readdir(model.folder)) {
     const from = join(model.folder, name);
-    if (OTHER_WEIGHTS.test(name) || name.startsWith('.') || !(await stat(from)).isFile()) continue;
+    if (OTHER_WEIGHTS.test(name) || name === LEDGER_COPY || name.startsWith('.') || !(await stat(from)).isFile()) continue;
     if (name === INDEX_FILE && head.source !== undefined) continue;
     if (name === 'config.json' && head.untie) {
       const config = { ...(await readJsonObject(from)), tie_word_embeddings: false };
@@ -260,6 +262,13 @@ async function copyRest(model: LoadedModel, to: string, head: HeadPlan, headers:
   const bytes = headers.flatMap(({ entries }) => entries).reduce((sum, { begin, end }) => sum + end - begin, 0);
   const total_size = bytes + rows * columns * ELEMENT_BYTES[head.source.entry.dtype as FileDtype];
   await writeSynced(join(to, INDEX_FILE), Buffer.from(`${JSON.stringify({ metadata: { total_size }, weight_map: map }, null, 2)}\n`), io);
+}
+
+/** A merged model has seen every test set that its base or its adapter has. */
+async function mergeTestLedgers(folders: readonly string[], to: string, io?: AtomicIo): Promise<void> {
+  const ledgers = await Promise.all(folders.map(async (folder) => (await readLedger(join(folder, LEDGER_COPY))).entries));
+  const entries = mergeLedgers(ledgers);
+  if (entries.length > 0) await writeSynced(join(to, LEDGER_COPY), Buffer.from(ledgerText(entries)), io);
 }
 
 async function readExactly(handle: FileHandle, at: number, length: number): Promise<Uint8Array> {

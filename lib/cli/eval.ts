@@ -5,6 +5,7 @@ import { count } from '../track/format.js';
 import { onePass, widestBatch } from '../train/data.js';
 import { encodeRows } from '../train/rows.js';
 import { openParts } from '../train/open.js';
+import { checkSealed, finalCommand } from './eval-final.js';
 import { EXIT } from './exit.js';
 import { engineLimits, partsOf } from './options.js';
 import type { ModelOptions } from './options.js';
@@ -16,9 +17,13 @@ interface Options extends ModelOptions {
   readonly batchTokens: number;
   readonly maxLength?: number;
   readonly stride?: number;
+  readonly final?: boolean;
+  readonly key?: string;
 }
 
 export async function evalCommand(output: Output, options: Options): Promise<number> {
+  checkSealed(options.data, options.final ?? false);
+  if (options.final) return finalCommand(output, options);
   const parts = await partsOf(output, options);
   const context = parts.model.spec.rope.maxPositions;
   const maxLength = Math.min(options.maxLength ?? context, context);

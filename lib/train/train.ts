@@ -28,7 +28,9 @@ import type { Stage, StageContext } from './run.js';
 import { scheduleFactor } from './schedule.js';
 import type { CustomMetric } from './metric.js';
 import { FRESH_STOPPING } from './stopping.js';
+import { environment } from './environment.js';
 import { survey } from './survey.js';
+import { noteTestSet } from './test-set.js';
 import type { Outcome, Progress } from './trainer.js';
 import { openWatch } from './watch.js';
 
@@ -64,6 +66,7 @@ async function prepare(config: Config, options: TrainOptions, context: StageCont
   };
   try {
     await openOutput(config.output, options);
+    const test = await noteTestSet(config, (message) => emit({ type: 'warning', message }));
     phase('model', `reading ${config.model}`);
     const parts = await loadParts({
       model: config.model, revision: config.revision, signal,
@@ -122,6 +125,7 @@ async function prepare(config: Config, options: TrainOptions, context: StageCont
 
     await mkdir(config.output, { recursive: true });
     await writeFile(join(config.output, 'config.yaml'), writeResolved(config));
+    await writeFile(join(config.output, 'environment.json'), `${JSON.stringify(environment({ device, threads: config.threads, model: parts.model.fingerprint, test }), null, 2)}\n`);
     const metrics = join(config.output, 'metrics.jsonl');
     // A run that begins anew measures itself at 0 again, so nothing of an earlier try stays.
     const history = await rewindMetrics(metrics, start.step === 0 ? -1 : start.step);
@@ -194,7 +198,7 @@ function loraOf({ lora }: Config, spec: ModelSpec): LoraConfig {
 }
 
 /** Files and folders that a run makes. */
-const OURS = /^(adapter|checkpoints|snapshots|rows|samples\.json|environment\.json|forgetting\.json|test\.sealed(\.key|\.ledger\.jsonl)?|report\.(html|json)|rows\.jsonl|mislabels\.jsonl|next-run\.yaml|config\.yaml|metrics\.jsonl(\.tmp)?|curve\.svg|events\.out\.tfevents\..*\.whetstone)$/;
+const OURS = /^(adapter|checkpoints|snapshots|rows|samples\.json|environment\.json|forgetting\.json|report\.(html|json)|rows\.jsonl|mislabels\.jsonl|next-run\.yaml|config\.yaml|metrics\.jsonl(\.tmp)?|curve\.svg|events\.out\.tfevents\..*\.whetstone)$/;
 
 /** An output folder with an earlier run is only touched when that was asked for. */
 async function openOutput(folder: string, options: TrainOptions): Promise<void> {

@@ -19,4 +19,10 @@ export function addDataCommands(program: Command, { command, run }: CommandTools
     .argument('<files...>', 'files, folders or patterns')
     .option('--rows <n>', 'rows to show', number(1, true), 3)
     .action(run(async () => (await import('./inspect.js')).inspectCommand));
+  command(group, 'seal', 'encrypt test rows: nothing that trains can read them, and every look is counted')
+    .argument('<files...>', 'test rows')
+    .requiredOption('--output <file>', 'the sealed file; its name ends with .sealed')
+    .option('--key <file>', 'where the key goes; absent: beside the sealed file')
+    .option('--text-split <part>', 'what one row of a text file is: file, paragraph or line')
+    .action(run(async () => (await import('./seal.js')).sealCommand));
 }
