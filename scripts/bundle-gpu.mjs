@@ -1,5 +1,6 @@
 // Bundles test/gpu/run.ts for machines that have a node binary and nothing else: `node scripts/bundle-gpu.mjs FOLDER`
-// writes run.mjs, a copy of engine_testing.node and, where one is built, of the CUDA plugin.
+// writes run.mjs, copies of engine_testing.node and, where one is built, of the CUDA plugin, and sanitize.mjs, which runs
+// run.mjs under compute-sanitizer.
 
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
@@ -16,8 +17,8 @@ function commit() {
   }
 }
 
-function copyTo(folder, from) {
-  const to = join(folder, from.split('/').at(-1));
+function copyTo(folder, from, name = from.split('/').at(-1)) {
+  const to = join(folder, name);
   rmSync(to, { force: true }); // a process that runs from the old copy keeps it
   copyFileSync(from, to);
   return to;
@@ -41,9 +42,10 @@ async function bundle(folder) {
   if (missing.length > 0) throw new SetupError(`test/support/cases/all.ts does not list the cases of ${missing.join(', ')}.`);
   const chosen = process.env.WHETSTONE_CUDA_PLUGIN;
   const plugin = chosen === undefined || chosen === '' ? join(root, 'build-cuda', 'Release', 'libwhetstone_cuda.so') : resolve(chosen);
-  const files = [out, copyTo(folder, addon), ...(existsSync(plugin) ? [copyTo(folder, plugin)] : [])];
+  const sanitizer = copyTo(folder, join(root, 'scripts', 'gpu-sanitize.mjs'), 'sanitize.mjs');
+  const files = [out, sanitizer, copyTo(folder, addon), ...(existsSync(plugin) ? [copyTo(folder, plugin)] : [])];
   for (const file of files) process.stdout.write(`${file}  ${(statSync(file).size / 1e6).toFixed(1)} MB\n`);
-  if (files.length < 3) process.stdout.write('no CUDA plugin is built: WHETSTONE_CUDA_PLUGIN names one that lies elsewhere\n');
+  if (files.length < 4) process.stdout.write('no CUDA plugin is built: WHETSTONE_CUDA_PLUGIN names one that lies elsewhere\n');
 }
 
 const [folder] = process.argv.slice(2);

@@ -91,7 +91,7 @@ Napi::Value open_session(const Napi::CallbackInfo& info) {
     command.run = [settler = state.settler, id = opened.id, options, holder,
                    weak](const CancelToken& cancel) {
       *holder = std::make_unique<Session>(
-          *options, oracle_fill(), cancel,
+          *options, oracle_fill(options->device), cancel,
           [&](std::size_t done, std::size_t total) { settler->progress(id, double(done), double(total)); });
       settler->resolve(
           id, [options, holder, weak, plan = (*holder)->plan()](Napi::Env env, Kept&) -> Napi::Value {
@@ -142,7 +142,7 @@ void export_engine(Napi::Env env, Napi::Object exports) {
 }
 
 #ifndef WHETSTONE_TESTING
-OracleFill oracle_fill() { return nullptr; }
+OracleFill oracle_fill(const std::string&) { return nullptr; }
 
 namespace {
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "abi/backend.h"
@@ -33,9 +34,9 @@ struct State {
   Napi::FunctionReference session_class;
 };
 
-// Fills the f64 oracle's table; null in the shipped addon.
+// Fills the table of the device "oracle" or "plain"; null for others, and always in the shipped addon.
 using OracleFill = lora_status (*)(lora_backend*);
-OracleFill oracle_fill();
+OracleFill oracle_fill(const std::string& device);
 
 // Adds the engine's functions to an addon's exports: engine.node's own, and engine_testing.node's beside its
 // test door.

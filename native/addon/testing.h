@@ -28,8 +28,8 @@ struct Bench {
   void require(lora_status status, const std::string& what) const;
 };
 
-// "cpu" with an instruction set ("" picks the best), "oracle", or the path of a plugin; 0 threads: one per
-// core.
+// "cpu" with an instruction set ("" picks the best), "oracle", "plain", or the path of a plugin; 0 threads: one
+// per core.
 Bench& bench(const std::string& backend, const std::string& isa, int threads);
 
 // Device memory between two runs of sentinel bytes. What nobody wrote stays NaN.

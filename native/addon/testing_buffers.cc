@@ -53,6 +53,8 @@ Bench& bench(const std::string& backend, const std::string& isa, int threads) {
     made.require(cpu::cpu_backend(&made.table), "cpu_backend");
   } else if (backend == "oracle") {
     made.require(cpu::oracle_backend(&made.table), "oracle_backend");
+  } else if (backend == "plain") {
+    made.require(cpu::plain_backend(&made.table), "plain_backend");
   } else {
     made.plugin = Backend::load(backend);
     made.table = *made.plugin->operator->();

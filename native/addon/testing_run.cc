@@ -87,17 +87,19 @@ Napi::Value run_op(const Napi::CallbackInfo& info) {
       if (g.out) call.buffers[g.name]->poison();
       if (g.changes && g.array.ByteLength() > 0) call.buffers[g.name]->write(bytes_of_array(g.array));
     }
-    on.require(on.table.event_mark(on.stream, from), "event_mark");
-    status = invoke(on.table, on.stream, op, call);
-    message = status == LORA_OK ? "" : on.table.last_error();
-    on.require(on.table.event_mark(on.stream, to), "event_mark");
-    const lora_status waited = on.table.stream_wait(on.stream);
-    if (status == LORA_OK && waited != LORA_OK) {
-      status = waited;
-      message = on.table.last_error();
-    }
     double took = 0;
-    on.require(on.table.event_between(from, to, &took), "event_between");
+    on.require(on.table.event_mark(on.stream, from), "event_mark");
+    // The first failure counts; what follows it is done all the same, but for a lost device.
+    const auto then = [&](lora_status now) {
+      if (status != LORA_OK || now == LORA_OK) return;
+      status = now;
+      message = on.table.last_error();
+    };
+    then(invoke(on.table, on.stream, op, call));
+    then(on.table.event_mark(on.stream, to));
+    then(on.table.stream_wait(on.stream));
+    then(on.table.event_between(from, to, &took));
+    if (status == LORA_DEVICE_LOST) break;
     milliseconds = run == 0 || took < milliseconds ? took : milliseconds;
     for (const Given& g : given) {
       if (!g.out && !g.changes) continue;
@@ -113,6 +115,13 @@ Napi::Value run_op(const Napi::CallbackInfo& info) {
   on.table.event_close(to);
 
   Napi::Array broken = Napi::Array::New(env);
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("status", status_name(status));
+  result.Set("message", message);
+  result.Set("milliseconds", milliseconds);
+  result.Set("repeats", Napi::Boolean::New(env, repeats));
+  result.Set("broken", broken);
+  if (status == LORA_DEVICE_LOST) return result;  // nothing can be read back
   for (const auto& [name, buffer] : call.buffers) {
     if (!buffer->sentinels_intact()) broken.Set(broken.Length(), name + " (past its end)");
   }
@@ -130,12 +139,6 @@ Napi::Value run_op(const Napi::CallbackInfo& info) {
       broken.Set(broken.Length(), g.name + " (an input)");
     }
   }
-  Napi::Object result = Napi::Object::New(env);
-  result.Set("status", status_name(status));
-  result.Set("message", message);
-  result.Set("milliseconds", milliseconds);
-  result.Set("repeats", Napi::Boolean::New(env, repeats));
-  result.Set("broken", broken);
   return result;
 }
 

@@ -1,4 +1,5 @@
-// Causal attention over packed sequences and its gradient, one query row at a time. Derivation in
+// Causal attention over packed sequences and its gradient, one query row at a time. With Kept other than Real the
+// probabilities and the gradient of the scores, left sides of products, are kept in it. Derivation in
 // docs/math/attention.md.
 #ifndef LORA_CPU_ATTENTION_ORACLE_H
 #define LORA_CPU_ATTENTION_ORACLE_H
@@ -29,7 +30,7 @@ Real dot_rows(const Store* x, const Store* y, std::int64_t n) {
   return sum;
 }
 
-template <class Real, class Store>
+template <class Real, class Store, class Kept = Real>
 void attention_oracle(const lora_attention_args& a) {
   const std::int64_t T = a.q.shape[0], H = a.q.shape[1], E = a.q.shape[2], G = a.k.shape[1],
                      Q = a.k_count.shape[0];
@@ -51,7 +52,7 @@ void attention_oracle(const lora_attention_args& a) {
         for (std::int64_t e = 0; e < E; ++e) {
           Real o = 0;
           for (std::int64_t j = seen.low; j <= seen.high; ++j)
-            o += p[j - seen.low] * value<Real>(row(a.v, j)[e]);
+            o += kept<Kept>(p[j - seen.low]) * value<Real>(row(a.v, j)[e]);
           set(data<Store>(a.o)[((first + i) * H + h) * E + e], o / sum);
         }
         if (a.lse.data != nullptr) data<Real>(a.lse)[h * T + first + i] = top + std::log(sum);
@@ -62,7 +63,7 @@ void attention_oracle(const lora_attention_args& a) {
 
 // p = exp(scale * q k - lse);  dp = dout v;  ds = p * (dp - dout o);
 // dq = scale * ds k;  dk = scale * ds^T q;  dv = p^T dout
-template <class Real, class Store>
+template <class Real, class Store, class Kept = Real>
 void attention_bwd_oracle(const lora_attention_bwd_args& a) {
   const std::int64_t T = a.q.shape[0], H = a.q.shape[1], E = a.q.shape[2], G = a.k.shape[1],
                      Q = a.q_begin.shape[0] - 1;
@@ -81,11 +82,11 @@ void attention_bwd_oracle(const lora_attention_bwd_args& a) {
           const std::int64_t key = ((first + j) * G + h / (H / G)) * E;
           const Store *k = data<Store>(a.k) + key, *v = data<Store>(a.v) + key;
           const Real p = std::exp(Real(a.scale) * dot_rows<Real>(q, k, E) - lse);
-          const Real ds = Real(a.scale) * p * (dot_rows<Real>(dout, v, E) - through);
+          const Real ds = Real(a.scale) * kept<Kept>(p * (dot_rows<Real>(dout, v, E) - through)), held = kept<Kept>(p);
           for (std::int64_t e = 0; e < E; ++e) {
             dq[e] += ds * value<Real>(k[e]);
             dk[key + e] += ds * value<Real>(q[e]);
-            dv[key + e] += p * value<Real>(dout[e]);
+            dv[key + e] += held * value<Real>(dout[e]);
           }
         }
         for (std::int64_t e = 0; e < E; ++e) set(data<Store>(a.dq)[at + e], dq[e]);

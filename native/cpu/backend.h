@@ -1,5 +1,5 @@
-// The two tables that native/cpu fills: the shipped CPU backend, and the f64 oracle that only
-// engine_testing.node has.
+// The tables that native/cpu fills: the shipped CPU backend, and two that only engine_testing.node has, the f64 oracle
+// and "plain", which loses in bf16 what the usual framework loses.
 #ifndef LORA_CPU_BACKEND_H
 #define LORA_CPU_BACKEND_H
 
@@ -12,6 +12,7 @@ namespace lora::cpu {
 
 lora_status cpu_backend(lora_backend* out);
 lora_status oracle_backend(lora_backend* out);
+lora_status plain_backend(lora_backend* out);
 
 // Instruction sets that run here, weakest first, and the one that a device opened now would use. The latter
 // throws when the environment variable WHETSTONE_ISA names none of them.

@@ -1,5 +1,6 @@
 // Cross-entropy of the head and its gradient, one row at a time, written for reading. In <double, double> this is
-// the truth for every backend. Derivation in docs/math/head_loss.md.
+// the truth for every backend; in <float, bf16, bf16> logits and their gradient are kept in bf16, as the usual
+// framework keeps them. Derivation in docs/math/head_loss.md.
 #ifndef LORA_CPU_HEAD_LOSS_ORACLE_H
 #define LORA_CPU_HEAD_LOSS_ORACLE_H
 
@@ -14,7 +15,7 @@ namespace lora::cpu {
 //   z = x W^T + scale * u B^T,  u = drop(x) A^T,  p = softmax(z)
 //   nll = logsumexp(z) - (1 - s) z[label] - s * mean(z);  dz[v] = weight * (p[v] - (1 - s) [v = label] - s / V)
 //   g = scale * dz B;  dx = dz W + drop'(g A);  dA += g^T drop(x);  dB += scale * dz^T u
-template <class Real, class Store>
+template <class Real, class Store, class Kept = Real>
 void head_loss_oracle(const lora_head_loss_args& args) {
   const std::int64_t T = args.x.shape[0], D = args.x.shape[1], V = args.w.codes.shape[0];
   const Store *x = data<Store>(args.x), *w = data<Store>(args.w.codes);
@@ -38,7 +39,8 @@ void head_loss_oracle(const lora_head_loss_args& args) {
     auto drop = [&](std::int64_t d) { return drop_factor<Real>(args.pair, args.route, slots[t], t, d); };
     for (std::int64_t r = 0; r < pair.rank; ++r) {
       u[r] = 0;
-      for (std::int64_t d = 0; d < D; ++d) u[r] += drop(d) * value<Real>(x[t * D + d]) * value<Real>(pair.a[r * D + d]);
+      for (std::int64_t d = 0; d < D; ++d) u[r] += kept<Kept>(drop(d) * value<Real>(x[t * D + d])) * value<Real>(pair.a[r * D + d]);
+      u[r] = kept<Kept>(u[r]);
     }
     std::int64_t best = 0;
     Real mean = 0;
@@ -47,7 +49,7 @@ void head_loss_oracle(const lora_head_loss_args& args) {
       z[v] = 0;
       for (std::int64_t d = 0; d < D; ++d) z[v] += value<Real>(x[t * D + d]) * value<Real>(w[v * D + d]);
       for (std::int64_t r = 0; r < pair.rank; ++r) low += u[r] * value<Real>(pair.b[v * R + r]);
-      z[v] += scale * low;
+      z[v] = kept<Kept>(kept<Kept>(z[v]) + kept<Kept>(scale * kept<Kept>(low)));
       if (z[v] > z[best]) best = v;
       mean += z[v] / Real(V);
     }
@@ -67,23 +69,24 @@ void head_loss_oracle(const lora_head_loss_args& args) {
 
     row_dx.assign(D, Real(0));
     for (std::int64_t v = 0; v < V; ++v) {  // z becomes dz
-      z[v] = weight * (std::exp(z[v] - lse) - (v == labels[t] ? 1 - s : Real(0)) - s / Real(V));
+      z[v] = kept<Kept>(weight * (std::exp(z[v] - lse) - (v == labels[t] ? 1 - s : Real(0)) - s / Real(V)));
       for (std::int64_t d = 0; d < D; ++d) row_dx[d] += z[v] * value<Real>(w[v * D + d]);
     }
     for (std::int64_t r = 0; r < pair.rank; ++r) {
       g[r] = 0;
-      for (std::int64_t v = 0; v < V; ++v) g[r] += scale * z[v] * value<Real>(pair.b[v * R + r]);
+      for (std::int64_t v = 0; v < V; ++v) g[r] += kept<Kept>(scale * z[v]) * value<Real>(pair.b[v * R + r]);
+      g[r] = kept<Kept>(g[r]);
     }
     for (std::int64_t d = 0; d < D; ++d) {
       Real low = 0;
       for (std::int64_t r = 0; r < pair.rank; ++r) low += g[r] * value<Real>(pair.a[r * D + d]);
-      set(dx[t * D + d], pair.rank == 0 ? row_dx[d] : row_dx[d] + drop(d) * low);
+      set(dx[t * D + d], pair.rank == 0 ? row_dx[d] : kept<Kept>(row_dx[d]) + kept<Kept>(drop(d) * kept<Kept>(low)));
     }
     if (pair.rank == 0 || args.pair.da == nullptr) continue;
     Real *da = static_cast<Real*>(args.pair.da) + pair.slab, *db = static_cast<Real*>(args.pair.db) + pair.slab;
     for (std::int64_t r = 0; r < R; ++r) {
-      for (std::int64_t d = 0; d < D; ++d) da[r * D + d] += g[r] * drop(d) * value<Real>(x[t * D + d]);
-      for (std::int64_t v = 0; v < V; ++v) db[v * R + r] += scale * z[v] * u[r];
+      for (std::int64_t d = 0; d < D; ++d) da[r * D + d] += g[r] * kept<Kept>(drop(d) * value<Real>(x[t * D + d]));
+      for (std::int64_t v = 0; v < V; ++v) db[v * R + r] += kept<Kept>(scale * z[v]) * u[r];
     }
   }
 }

@@ -1,6 +1,7 @@
 // The linear with adapters, written for reading: three loops and the formula. In <double, double> this is the truth
 // that every backend is compared with; in <float, float> and <float, bf16> what plain code loses, which is the budget
-// of the fast code. Derivation in docs/math/linear.md.
+// of the fast code; in <float, bf16, bf16> what the usual framework loses, which puts every product, sum and scaled
+// copy into a tensor (PEFT's LoRA layer under bf16). Derivation in docs/math/linear.md.
 #ifndef LORA_CPU_LINEAR_ORACLE_H
 #define LORA_CPU_LINEAR_ORACLE_H
 
@@ -28,7 +29,7 @@ struct RowPair {
 };
 
 // y = x W^T + bias + scale * u B^T,  u = drop(x) A^T
-template <class Real, class Store>
+template <class Real, class Store, class Kept = Real>
 void linear_oracle(const lora_linear_args* same_x, int count) {
   for (const lora_linear_args* args = same_x; args != same_x + count; ++args) {
     const std::int64_t T = args->x.shape[0], K = args->x.shape[1], N = args->w.codes.shape[0];
@@ -42,9 +43,10 @@ void linear_oracle(const lora_linear_args* same_x, int count) {
       std::vector<Real> u(R, Real(0));
       for (std::int64_t r = 0; r < R; ++r) {
         for (std::int64_t k = 0; pair.rank > 0 && k < K; ++k) {
-          u[r] += drop_factor<Real>(args->pair, args->route, slots[t], t, k) * value<Real>(x[t * K + k]) *
+          u[r] += kept<Kept>(drop_factor<Real>(args->pair, args->route, slots[t], t, k) * value<Real>(x[t * K + k])) *
                   value<Real>(pair.a[r * K + k]);
         }
+        u[r] = kept<Kept>(u[r]);
         if (args->u.data != nullptr) set(data<Store>(args->u)[t * R + r], u[r]);
       }
 
@@ -52,16 +54,17 @@ void linear_oracle(const lora_linear_args* same_x, int count) {
         Real base = 0, low = 0;
         for (std::int64_t k = 0; k < K; ++k) base += value<Real>(x[t * K + k]) * value<Real>(w[n * K + k]);
         for (std::int64_t r = 0; r < pair.rank; ++r) low += u[r] * value<Real>(pair.b[n * R + r]);
-        const Real y = base + (bias == nullptr ? Real(0) : value<Real>(bias[n])) + Real(pair.scale) * low;
+        base = kept<Kept>(base + (bias == nullptr ? Real(0) : value<Real>(bias[n])));
+        const Real y = base + kept<Kept>(Real(pair.scale) * kept<Kept>(low));
         if (args->y.dtype == args->x.dtype) set(data<Store>(args->y)[t * N + n], y);
-        else data<Real>(args->y)[t * N + n] = y;
+        else data<Real>(args->y)[t * N + n] = kept<Kept>(y);
       }
     }
   }
 }
 
 // g = scale * dy B;  dx (+)= dy W + drop'(g A);  dA += g^T drop(x);  dB += scale * dy^T u
-template <class Real, class Store>
+template <class Real, class Store, class Kept = Real>
 void linear_bwd_oracle(const lora_linear_bwd_args* same_x, int count) {
   for (const lora_linear_bwd_args* args = same_x; args != same_x + count; ++args) {
     const std::int64_t T = args->dy.shape[0], N = args->w.codes.shape[0], K = args->w.codes.shape[1];
@@ -78,25 +81,28 @@ void linear_bwd_oracle(const lora_linear_bwd_args* same_x, int count) {
       auto drop = [&](std::int64_t k) { return drop_factor<Real>(args->pair, args->route, slots[t], t, k); };
       std::vector<Real> g(pair.rank, Real(0));
       for (std::int64_t r = 0; r < pair.rank; ++r) {
-        for (std::int64_t n = 0; n < N; ++n) g[r] += scale * value<Real>(dy[t * N + n]) * value<Real>(pair.b[n * R + r]);
+        for (std::int64_t n = 0; n < N; ++n) {
+          g[r] += kept<Kept>(scale * value<Real>(dy[t * N + n])) * value<Real>(pair.b[n * R + r]);
+        }
+        g[r] = kept<Kept>(g[r]);
       }
 
       for (std::int64_t k = 0; dx != nullptr && k < K; ++k) {
         Real sum = args->dx_write == LORA_ADD ? value<Real>(dx[t * K + k]) : Real(0), low = 0;
         for (std::int64_t n = 0; n < N; ++n) sum += value<Real>(dy[t * N + n]) * value<Real>(w[n * K + k]);
         for (std::int64_t r = 0; r < pair.rank; ++r) low += g[r] * value<Real>(pair.a[r * K + k]);
-        set(dx[t * K + k], pair.rank == 0 ? sum : sum + drop(k) * low);
+        set(dx[t * K + k], pair.rank == 0 ? sum : kept<Kept>(sum) + kept<Kept>(drop(k) * kept<Kept>(low)));
       }
 
       if (pair.rank == 0 || args->pair.da == nullptr) continue;
       Real *da = static_cast<Real*>(args->pair.da) + pair.slab, *db = static_cast<Real*>(args->pair.db) + pair.slab;
       for (std::int64_t k = 0; k < K; ++k) {
-        const Real dropped = drop(k) * value<Real>(x[t * K + k]);
+        const Real dropped = kept<Kept>(drop(k) * value<Real>(x[t * K + k]));
         for (std::int64_t r = 0; r < R; ++r) da[r * K + k] += g[r] * dropped;
       }
       for (std::int64_t n = 0; n < N; ++n) {
         for (std::int64_t r = 0; r < R; ++r) {
-          db[n * R + r] += scale * value<Real>(dy[t * N + n]) * value<Real>(u[t * R + r]);
+          db[n * R + r] += kept<Kept>(scale * value<Real>(dy[t * N + n])) * value<Real>(u[t * R + r]);
         }
       }
     }

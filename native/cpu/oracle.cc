@@ -1,6 +1,8 @@
 // The oracle's table: the readable templates in f64, the truth for every other backend. The same templates
-// run with f32 or bf16 storage too: what plain code in those types loses is the budget of the fast code.
+// run with f32 or bf16 storage too: what plain code in those types loses is the budget of the fast code. A second
+// table, "plain", keeps what lies between two products in the storage type as well: what the usual framework loses.
 #include <cstring>
+#include <type_traits>
 
 #include "cpu/attention_oracle.h"
 #include "cpu/backend.h"
@@ -56,15 +58,17 @@ lora_status no_packing(lora_stream*, const lora_weight*, std::uint32_t, void*, s
   });
 }
 
-}  // namespace
+template <bool kPlain, class Real, class Store>
+using KeptIn = std::conditional_t<kPlain, Store, Real>;
 
-lora_status oracle_backend(lora_backend* out) {
+template <bool kPlain>
+lora_status fill_table(const char* name, lora_backend* out) {
   return guard([&] {
     if (out == nullptr)
-      throw Error(Code::kInvalidArgument, "oracle_backend", "expected a table to fill, got null");
+      throw Error(Code::kInvalidArgument, name, "expected a table to fill, got null");
     *out = {};
     fill_device_functions(out);
-    out->name = "oracle";
+    out->name = name;
     out->weight_pack = no_packing;
     out->embed = [](lora_stream* s, const lora_embed_args* a) {
       return store_op("embed", s, a, &lora_embed_args::out, [](auto& args, auto real, auto store) {
@@ -84,13 +88,13 @@ lora_status oracle_backend(lora_backend* out) {
     out->linear = [](lora_stream* s, const lora_linear_args* a, std::int32_t count) {
       return product_op("linear", s, a, count, &lora_linear_args::x,
                         [](auto* args, std::int32_t n, auto real, auto store) {
-                          linear_oracle<decltype(real), decltype(store)>(args, n);
+                          linear_oracle<decltype(real), decltype(store), KeptIn<kPlain, decltype(real), decltype(store)>>(args, n);
                         });
     };
     out->linear_bwd = [](lora_stream* s, const lora_linear_bwd_args* a, std::int32_t count) {
       return product_op("linear_bwd", s, a, count, &lora_linear_bwd_args::dy,
                         [](auto* args, std::int32_t n, auto real, auto store) {
-                          linear_bwd_oracle<decltype(real), decltype(store)>(args, n);
+                          linear_bwd_oracle<decltype(real), decltype(store), KeptIn<kPlain, decltype(real), decltype(store)>>(args, n);
                         });
     };
     out->rope_table = [](lora_stream* s, const lora_rope_table_args* a) {
@@ -106,13 +110,13 @@ lora_status oracle_backend(lora_backend* out) {
     };
     out->attention = [](lora_stream* s, const lora_attention_args* a) {
       return store_op("attention", s, a, &lora_attention_args::q, [](auto& args, auto real, auto store) {
-        attention_oracle<decltype(real), decltype(store)>(args);
+        attention_oracle<decltype(real), decltype(store), KeptIn<kPlain, decltype(real), decltype(store)>>(args);
       });
     };
     out->attention_bwd = [](lora_stream* s, const lora_attention_bwd_args* a) {
       return store_op("attention_bwd", s, a, &lora_attention_bwd_args::q,
                       [](auto& args, auto real, auto store) {
-                        attention_bwd_oracle<decltype(real), decltype(store)>(args);
+                        attention_bwd_oracle<decltype(real), decltype(store), KeptIn<kPlain, decltype(real), decltype(store)>>(args);
                       });
     };
     out->swiglu = [](lora_stream* s, const lora_swiglu_args* a) {
@@ -141,7 +145,7 @@ lora_status oracle_backend(lora_backend* out) {
     out->head_loss = [](lora_stream* s, const lora_head_loss_args* a) {
       return product_op("head_loss", s, a, 1, &lora_head_loss_args::x,
                         [](auto* args, std::int32_t, auto real, auto store) {
-                          head_loss_oracle<decltype(real), decltype(store)>(*args);
+                          head_loss_oracle<decltype(real), decltype(store), KeptIn<kPlain, decltype(real), decltype(store)>>(*args);
                         });
     };
     out->sqnorm = [](lora_stream* s, const lora_sqnorm_args* a) {
@@ -164,5 +168,10 @@ lora_status oracle_backend(lora_backend* out) {
     };
   });
 }
+
+}  // namespace
+
+lora_status oracle_backend(lora_backend* out) { return fill_table<false>("oracle", out); }
+lora_status plain_backend(lora_backend* out) { return fill_table<true>("plain", out); }
 
 }  // namespace lora::cpu

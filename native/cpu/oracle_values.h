@@ -1,4 +1,5 @@
-// How the oracle reads and writes elements: Real is what it computes in, Store what the tensors hold.
+// How the oracle reads and writes elements: Real is what it computes in, Store what the tensors hold, Kept what the
+// results between two products are kept in: Real, or Store as in programs that put every one of them into a tensor.
 #ifndef LORA_CPU_ORACLE_VALUES_H
 #define LORA_CPU_ORACLE_VALUES_H
 
@@ -21,6 +22,14 @@ Real value(bf16 x) {
 inline void set(double& to, double x) { to = x; }
 inline void set(float& to, float x) { to = x; }
 inline void set(bf16& to, float x) { to = to_bf16(x); }
+
+// What is left of an intermediate result once it has been kept as Kept.
+template <class Kept, class Real>
+Real kept(Real x) {
+  Kept held;
+  set(held, x);
+  return value<Real>(held);
+}
 
 template <class T>
 T* data(const lora_tensor& t) {

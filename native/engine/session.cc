@@ -77,7 +77,7 @@ void Session::open_device(const SessionOptions& options, Backend::Fill oracle) {
     backend = Backend::cpu();
   } else if (options.device == "cuda") {
     backend = Backend::load(options.plugin);
-  } else if (options.device == "oracle" && oracle) {
+  } else if (oracle) {
     backend = Backend::of(oracle);
   } else {
     throw invalid_argument("device", "\"cpu\" or \"cuda\"", options.device);

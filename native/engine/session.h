@@ -18,7 +18,7 @@ namespace lora {
 
 class Session {
  public:
-  // `oracle` fills the f64 table in the testing addon, else null. `progress` hears bytes read so far and in
+  // `oracle` fills a testing device's table, null for others. `progress` hears bytes read so far and in
   // all.
   Session(const SessionOptions& options, Backend::Fill oracle, const CancelToken& cancel,
           const std::function<void(std::size_t, std::size_t)>& progress);

@@ -8,7 +8,10 @@ export const USAGE = `Usage: node run.mjs [options]
   --backends cpu,cuda   where to run (cpu, and cuda when a plugin is found)
   --isa all|best|NAME   instruction sets of the CPU backend (all)
   --only NAME,NAME      operations by the start of their names, or "operations",
-                        "checks", "models", "golden" (everything)
+                        "checks", "models", "golden", "training", "failures"
+                        (everything)
+  --small               a small case of each operation, in this process: for
+                        scripts/gpu-sanitize.mjs
   --golden DIR          test/golden of a checkout (DIR "golden" beside this file, or test/golden below this folder)
   --report FILE.json    everything as JSON
   --jobs N              processes at once (a quarter of the cores, at most 4)
@@ -19,6 +22,7 @@ export interface Options {
   readonly backends: readonly string[] | undefined;
   readonly isa: string;
   readonly only: readonly string[];
+  readonly small: boolean;
   readonly golden: string | undefined;
   readonly report: string | undefined;
   readonly jobs: number;
@@ -40,7 +44,7 @@ export function readOptions(argv: readonly string[]): Options {
   const one = { type: 'string' } as const;
   const { values } = parseArgs({ args: [...argv], options: {
     backends: one, isa: one, only: one, golden: one, report: one, jobs: one, patience: one,
-    worker: { type: 'boolean' }, help: { type: 'boolean' },
+    worker: { type: 'boolean' }, small: { type: 'boolean' }, help: { type: 'boolean' },
   } });
   const backends = values.backends === undefined ? undefined : words(values.backends);
   const odd = backends?.find((name) => name !== 'cpu' && name !== 'cuda');
@@ -51,7 +55,7 @@ export function readOptions(argv: readonly string[]): Options {
   }
   const known = [join(dirname(process.argv[1] ?? ''), 'golden'), join('test', 'golden')].find((place) => existsSync(join(place, 'cases')));
   return {
-    backends, isa: values.isa ?? 'all', only: words(values.only), golden: golden ?? known, report: values.report,
+    backends, isa: values.isa ?? 'all', only: words(values.only), small: values.small ?? false, golden: golden ?? known, report: values.report,
     jobs: count('jobs', values.jobs ?? String(Math.min(4, Math.max(1, availableParallelism() >> 2)))),
     patience: count('patience', values.patience ?? '120'), worker: values.worker ?? false, help: values.help ?? false,
   };

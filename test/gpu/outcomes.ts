@@ -9,7 +9,7 @@ export interface Place {
 
 /** One case in one type, before it ran anywhere. */
 export interface Case {
-  readonly group: 'operations' | 'checks' | 'models' | 'golden';
+  readonly group: 'operations' | 'checks' | 'models' | 'golden' | 'training' | 'failures';
   readonly op: string;
   readonly name: string;
   readonly dtype: string;

@@ -3,7 +3,16 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import type { Outcome, Place } from './outcomes.js';
 import type { Unit } from './unit.js';
-import type { Message, Order } from './worker.js';
+import { perform, type Message, type Order } from './worker.js';
+
+/** One after the other in this process: for tools that watch a process. */
+export async function runHere(units: readonly Unit[], onOutcome: (outcome: Outcome) => void): Promise<void> {
+  for (const unit of units) {
+    await perform(unit, (message) => {
+      if (message.kind === 'outcome') onOutcome(message.outcome);
+    });
+  }
+}
 
 /** A backend that kills every process it runs in would take all day. */
 const MOST_LOST = 8;
@@ -52,7 +61,7 @@ export async function runUnits(units: readonly Unit[], { jobs, patience, onOutco
       if (message.kind === 'at') place = message.place;
       else if (message.kind === 'outcome') onOutcome(message.outcome);
       else if (message.fresh) {
-        lost += 1;
+        lost += message.lost ? 1 : 0;
         unit = undefined;
         child.disconnect();
       } else give();

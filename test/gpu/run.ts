@@ -1,17 +1,20 @@
 // Holds backends against the oracle without jest: operations, what test/ops checks of them, whole models, golden
-// files. Bundled to one file that needs a node binary, engine_testing.node beside it and, for "cuda",
+// files, training beside the CPU, provoked failures. Bundled to one file that needs a node binary, engine_testing.node beside it and, for "cuda",
 // libwhetstone_cuda.so. See test/gpu/options.ts.
 import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { cpuInfo, findPlugin, probePlugin } from '../../lib/engine/devices.js';
 import { loadAddon } from '../../lib/engine/native.js';
 import { checkUnits } from './checks.js';
+import { failureUnits } from './failures.js';
 import { goldenUnits } from './golden.js';
 import { modelUnits, type Device } from './models.js';
 import { operationUnits, spots } from './operations.js';
 import { readOptions, USAGE, wanted, type Options } from './options.js';
 import { declines, failureLine, summary, tableText, type Outcome } from './outcomes.js';
-import { runUnits } from './pool.js';
+import { runHere, runUnits } from './pool.js';
+import { small } from './small.js';
+import { trainingUnits } from './training.js';
 import type { Unit } from './unit.js';
 import { work } from './worker.js';
 
@@ -38,9 +41,9 @@ async function unitsOf(options: Options, backends: readonly string[]): Promise<r
   const devices = backends as readonly Device[];
   const units = [
     ...operationUnits(spots(backends, options.isa, pluginPath())), ...await checkUnits(backends), ...modelUnits(devices),
-    ...(options.golden === undefined ? [] : goldenUnits(devices)),
+    ...(options.golden === undefined ? [] : goldenUnits(devices)), ...trainingUnits(devices), ...failureUnits(devices),
   ];
-  return units.filter(({ group, op }) => wanted(options, group, op));
+  return (options.small ? small(units) : units).filter(({ group, op }) => wanted(options, group, op));
 }
 
 /** Devices of the backends that can run here, and a sentence for each that cannot. */
@@ -87,13 +90,11 @@ async function main(): Promise<number> {
 
   const outcomes: Outcome[] = [];
   const units = backends.length === 0 ? [] : await unitsOf(options, backends);
-  await runUnits(units, {
-    jobs: options.jobs, patience: options.patience,
-    onOutcome(outcome) {
-      outcomes.push(outcome);
-      if (outcome.outcome === 'failed') process.stdout.write(`${failureLine(outcome)}\n`);
-    },
-  });
+  const onOutcome = (outcome: Outcome): void => {
+    outcomes.push(outcome);
+    if (outcome.outcome === 'failed') process.stdout.write(`${failureLine(outcome)}\n`);
+  };
+  await (options.small ? runHere(units, onOutcome) : runUnits(units, { jobs: options.jobs, patience: options.patience, onOutcome }));
 
   const table = summary(outcomes);
   const count = (what: Outcome['outcome']): number => outcomes.filter(({ outcome }) => outcome === what).length;

@@ -5,6 +5,8 @@ export interface Reporter {
   /** What follows runs there; should the process die, this is where it did. */
   at(place: Place): void;
   add(finding: Finding, name?: string): void;
+  /** Another process must do what follows. */
+  leave(): void;
 }
 
 export interface Unit extends Case {

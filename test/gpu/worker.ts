@@ -6,8 +6,8 @@ import type { Unit } from './unit.js';
 export type Message =
   | { readonly kind: 'at'; readonly place: Place }
   | { readonly kind: 'outcome'; readonly outcome: Outcome }
-  /** `fresh`: the device is lost to this process; another one must go on. */
-  | { readonly kind: 'done'; readonly fresh: boolean };
+  /** `fresh`: another process must go on; `lost`: because this one's device is lost. */
+  | { readonly kind: 'done'; readonly fresh: boolean; readonly lost: boolean };
 
 /** Both sides make the same list of units. */
 export interface Order {
@@ -22,12 +22,13 @@ function sentence(error: unknown): string {
   return 'code' in error ? `${String(error.code)}: ${error.message}` : error.message;
 }
 
-async function perform(unit: Unit): Promise<boolean> {
-  const send = (message: Message): void => { process.send?.(message); };
+/** Returns what the process is good for afterwards. */
+export async function perform(unit: Unit, send: (message: Message) => void): Promise<{ readonly fresh: boolean; readonly lost: boolean }> {
   const { group, op, name, dtype } = unit;
   let place: Place = { backend: 'none' };
   let since = performance.now();
   let lost = false;
+  let leaving = false;
   const add = (finding: Finding): void => {
     lost ||= finding.outcome === 'failed' && LOST.test(finding.message ?? '');
     send({ kind: 'outcome', outcome: { group, op, name, dtype, ...place, ...finding, milliseconds: performance.now() - since } });
@@ -40,11 +41,14 @@ async function perform(unit: Unit): Promise<boolean> {
         place = next;
         send({ kind: 'at', place });
       },
+      leave() {
+        leaving = true;
+      },
     });
   } catch (error) {
     add({ outcome: 'failed', message: sentence(error) });
   }
-  return lost;
+  return { fresh: lost || leaving, lost };
 }
 
 export function work(units: readonly Unit[]): void {
@@ -52,6 +56,6 @@ export function work(units: readonly Unit[]): void {
   process.on('message', ({ index, name }: Order) => {
     const unit = units[index];
     if (unit?.name !== name) throw new Error(`unit ${index}: expected "${name}", this process has "${unit?.name}"`);
-    void perform(unit).then((fresh) => process.send?.({ kind: 'done', fresh } satisfies Message));
+    void perform(unit, (message) => process.send?.(message)).then((state) => process.send?.({ kind: 'done', ...state } satisfies Message));
   });
 }

@@ -45,6 +45,14 @@ function worst(a: Errors, b: Errors): Errors {
   return { norm: max(a.norm, b.norm), largest: max(a.largest, b.largest) };
 }
 
+const lengthOf = (values: ArrayLike<number>): number => sqrt(Array.from(values).reduce((sum, x) => sum + x * x, 0));
+
+/** A total may hit the truth by luck where its parts do not: their errors count, added in quadrature. */
+function totalErrors(ofParts: Errors, parts: ArrayLike<number>, totals: ArrayLike<number>): Errors {
+  const norm = (ofParts.norm * lengthOf(parts)) / (lengthOf(totals) || 1);
+  return { norm, largest: norm * sqrt(max(1, totals.length)) };
+}
+
 function stored(values: Float64Array, dtype: Dtype): Float64Array {
   return decode(encode(values, dtype), dtype);
 }
@@ -60,22 +68,34 @@ export function differing(got: Outputs, want: Outputs): readonly string[] {
 export interface Truth {
   readonly call: OpCall;
   readonly want: Outputs;
-  /** What plain code in the candidate's types loses. */
-  readonly plain: Readonly<Record<string, Errors>>;
+  /** What plain code in the candidate's types loses; sums and what lies between two products stay in f32. */
+  readonly plain: Losses;
+  /** The same where what lies between two products is kept in bf16 as well, as the usual framework keeps it. */
+  readonly framework: () => Losses;
 }
+
+type Losses = Readonly<Record<string, Errors>>;
 
 /** What the oracle says of a call with inputs that `store` can hold, and what plain code in that type loses. */
 export function truthOf(original: OpCall, store: Store): Truth {
   const call = rounded(original, store);
   const want = outputsOf(call, { backend: 'oracle' }, 'f64');
-  const plainRun = runOp(call, { backend: 'oracle' }, store); // where it refuses the type, rounding alone counts
-  const plain = Object.fromEntries(
-    Object.entries(want).map(([name, values]) => {
-      const rounding = errorsOf(stored(values, dtypeOf(call.buffers[name]!.kind, store)), values);
-      return [name, plainRun.status === 'ok' ? worst(rounding, errorsOf(plainRun.outputs[name]!, values)) : rounding];
-    }),
-  );
-  return { call, want, plain };
+  const lossesOf = (backend: string): Losses => {
+    const run = runOp(call, { backend }, store); // where it refuses the type, rounding alone counts
+    const losses = Object.fromEntries(
+      Object.entries(want).map(([name, values]) => {
+        const rounding = errorsOf(stored(values, dtypeOf(call.buffers[name]!.kind, store)), values);
+        return [name, run.status === 'ok' ? worst(rounding, errorsOf(run.outputs[name]!, values)) : rounding];
+      }),
+    );
+    const { rowLoss, lossSum } = want;
+    if (rowLoss === undefined || lossSum === undefined) return losses;
+    return { ...losses, lossSum: worst(losses['lossSum']!, totalErrors(losses['rowLoss']!, rowLoss, lossSum)) };
+  };
+  const plain = lossesOf('oracle');
+  let known: Losses | undefined;
+  const framework = (): Losses => (known ??= store === 'bf16' ? lossesOf('plain') : plain);
+  return { call, want, plain, framework };
 }
 
 export interface Judged {
@@ -91,14 +111,18 @@ export interface Verdict extends Omit<OpResult, 'outputs'> {
 
 const budgetOf = (error: number): number => 2 * error + 1e-6;
 
-/** Runs the candidate twice; its errors beside its budget, 2 e_plain + 1e-6. Nothing is judged when it refuses. */
+/**
+ * Runs the candidate twice; its errors beside its budget, 2 e_plain + 1e-6. Nothing is judged when it refuses. The CPU
+ * keeps in f32 what lies between products, and is held to that; a plugin may keep it in bf16, as the framework does.
+ */
 export function verdictOf(truth: Truth, target: Target, store: Store): Verdict {
   const { outputs, ...result } = runOp(truth.call, target, store, 2);
+  const losses = target.backend === 'cpu' ? truth.plain : truth.framework();
   const judged =
     result.status !== 'ok'
       ? []
       : Object.entries(truth.want).map(([name, want]) => {
-          const plain = truth.plain[name]!;
+          const plain = losses[name]!;
           const budget = { norm: budgetOf(plain.norm), largest: budgetOf(plain.largest) };
           return { name, error: errorsOf(outputs[name]!, want), plain, budget };
         });

@@ -36,7 +36,7 @@ export interface OpCall {
 }
 
 export interface Target {
-  readonly backend: string; // "cpu", "oracle"
+  readonly backend: string; // "cpu", "oracle", "plain" (see native/cpu/backend.h), or the path of a plugin
   readonly isa?: string;
   readonly threads?: number;
 }

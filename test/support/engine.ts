@@ -7,7 +7,7 @@ import type { AdapterModule, GenerateSequence, Session, SessionOptions } from '.
 import type { Projection } from '../../lib/tensors.js';
 import { generator, projections, type TinyModel } from './tiny-model.js';
 
-export type Where = 'cpu' | 'oracle' | 'cuda';
+export type Where = 'cpu' | 'oracle' | 'plain' | 'cuda';
 
 /** A session with every projection of a layer, and the head, as targets. */
 export function openTiny(where: Where, model: TinyModel, options: Partial<SessionOptions> = {}): Promise<Session> {

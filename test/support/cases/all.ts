@@ -4,6 +4,7 @@ import type { OpCase } from '../calls.js';
 import type { Store } from '../door.js';
 import { attention, attentionBwd } from './attention.js';
 import { headLoss } from './head-loss.js';
+import { attentionBwdLarge, attentionLarge, linearBwdLarge, linearLarge } from './large.js';
 import { linear, linearBwd } from './linear.js';
 import { norm, normBwd } from './norm.js';
 import { rope, ropeTable } from './rope.js';
@@ -25,4 +26,6 @@ export const suites: readonly Suite[] = [
   suite('ropeTable', ropeTable, ['f32']), suite('rope', rope), suite('attention', attention), suite('attentionBwd', attentionBwd),
   suite('swiglu', swiglu), suite('swigluBwd', swigluBwd), suite('split', split), suite('join', join), suite('rows', rows),
   suite('headLoss', headLoss), suite('sqnorm', sqnorm, ['f32']), suite('adamw', adamwApart), suite('adamw', adamwInOne, ['f32']),
+  suite('linear', linearLarge, ['bf16']), suite('linearBwd', linearBwdLarge, ['bf16']),
+  suite('attention', attentionLarge), suite('attentionBwd', attentionBwdLarge),
 ];

@@ -134,7 +134,7 @@ export function attentionBwdCall(
 }
 
 /** The backward pass reads what the oracle's forward pass kept. */
-export const attentionBwd: readonly OpCase[] = shapes.map((s) => {
+export function attentionBwdOf(s: AttentionShape): OpCase {
   const forward = attentionCase(s);
   return {
     name: forward.name,
@@ -143,4 +143,6 @@ export const attentionBwd: readonly OpCase[] = shapes.map((s) => {
       return rounded(attentionBwdCall(s, { o: o!, lse: lse! }), 'bf16');
     },
   };
-});
+}
+
+export const attentionBwd: readonly OpCase[] = shapes.map(attentionBwdOf);
