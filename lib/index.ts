@@ -54,6 +54,16 @@ export type { Dataset, DatasetOptions } from './pack/dataset.js';
 export { BatchPlan } from './pack/plan.js';
 export { collate } from './pack/collate.js';
 
+export { openSource } from './data/source.js';
+export type { RawRow, Source } from './data/source.js';
+export { nearDuplicateClusters } from './curate/near-duplicates.js';
+export type { Clusters, NearDuplicateOptions } from './curate/near-duplicates.js';
+export { splitFiles } from './curate/split-files.js';
+export type { SplitFilesOptions, SplitRecord, WrittenPart } from './curate/split-files.js';
+export { planSplit } from './curate/split-plan.js';
+export type { SplitOptions, SplitPlan, SplitReport } from './curate/split-plan.js';
+export type { Part, SplitShares } from './curate/split.js';
+
 export { devices } from './engine/devices.js';
 export { openSession } from './engine/session.js';
 export type {

@@ -25,3 +25,13 @@ export function number(low: number, whole = false): (text: string) => number {
 
 /** Collects the values of an option that may be given several times. */
 export const list = (value: string, before: string[] = []): string[] => [...before, value];
+
+/** Parses `ours=yours,ours=yours`: names of fields. Whether a name of ours is one is found out when rows are read. */
+export function fieldMap(text: string): Record<string, string> {
+  return Object.fromEntries(text.split(',').map((pair) => {
+    const at = pair.indexOf('=');
+    const [ours, yours] = [pair.slice(0, at).trim(), pair.slice(at + 1).trim()];
+    if (at < 1 || ours === '' || yours === '') throw new InvalidArgumentError('expected names like prompt=question,completion=answer.');
+    return [ours, yours];
+  }));
+}

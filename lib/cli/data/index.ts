@@ -2,16 +2,10 @@
 // is loaded only when it runs.
 
 import type { Command } from 'commander';
-import { Option } from 'commander';
 import { number } from '../tools.js';
 import type { CommandTools } from '../tools.js';
-
-/** Options that say how files are read; shared by all commands that take data. */
-export function withReading(command: Command): Command {
-  return command
-    .addOption(new Option('--format <format>', 'how rows are read; absent: found out from their fields').default('auto'))
-    .option('--text-split <part>', 'what one row of a text file is: file, paragraph or line');
-}
+import { addPartCommands } from './parts.js';
+import { withReading } from './reading.js';
 
 export function addDataCommands(program: Command, { command, run }: CommandTools): void {
   const group = program.command('data').description('look at rows, clean them, split them: before they cost anything');
@@ -25,4 +19,5 @@ export function addDataCommands(program: Command, { command, run }: CommandTools
     .option('--key <file>', 'where the key goes; absent: beside the sealed file')
     .option('--text-split <part>', 'what one row of a text file is: file, paragraph or line')
     .action(run(async () => (await import('./seal.js')).sealCommand));
+  addPartCommands(group, { command, run });
 }
