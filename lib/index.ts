@@ -81,3 +81,5 @@ export { mergeAdapter } from './checkpoint/merge.js';
 
 export { EngineError, isEngineError } from './errors.js';
 export type { EngineErrorCode, EngineErrorDetails, MemoryLine } from './errors.js';
+
+export * as score from './score/index.js';

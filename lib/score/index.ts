@@ -1,0 +1,24 @@
+// The public door of the scores: `import { bleu } from 'whetstone/score'`. Pure functions; nothing is read or written.
+
+export { Bleu, bleu, sentenceBleu } from './bleu/bleu.js';
+export type { BleuOptions, BleuScore, BleuSmoothing } from './bleu/bleu.js';
+export { BLEU_TOKENIZERS, bleuTokenizer } from './bleu/tokenizers.js';
+export type { BleuTokenizer } from './bleu/tokenizers.js';
+export { Chrf, chrf, sentenceChrf } from './chrf/chrf.js';
+export type { ChrfOptions } from './chrf/chrf.js';
+export { sentenceTer, Ter, ter } from './ter/ter.js';
+export type { TerOptions, TerScore } from './ter/ter.js';
+export { formatScore } from './corpus/score.js';
+export type { CorpusScore, ResampleOptions } from './corpus/score.js';
+export type { Interval } from './corpus/resample.js';
+export { pairedTest } from './corpus/paired.js';
+export type { NamedSystem, PairedOptions, PairedResult } from './corpus/paired.js';
+export type { CorpusMetric } from './corpus/metric.js';
+export type { References } from './corpus/segments.js';
+
+export { RougeScorer, rouge } from './rouge/rouge.js';
+export type { RougeOptions, RougeScore, RougeScores, RougeType } from './rouge/rouge.js';
+export { aggregateRouge } from './rouge/aggregate.js';
+export type { AggregateOptions, AggregateScore } from './rouge/aggregate.js';
+export type { RougeTokenizer } from './rouge/tokenize.js';
+export { porterStem } from './rouge/porter.js';
