@@ -66,6 +66,17 @@ export class Source implements AsyncIterable<RawRow> {
     }
   }
 
+  /** Up to `count` rows from the start; bad ones on the way are passed over without being told twice. */
+  async first(count: number): Promise<RawRow[]> {
+    const found: RawRow[] = [];
+    const quiet = this.#options.onBad === undefined ? this : new Source(this.files, { ...this.#options, onBad: () => undefined });
+    for await (const rows of quiet.batches()) {
+      found.push(...rows.slice(0, count - found.length));
+      if (found.length >= count) break;
+    }
+    return found;
+  }
+
   /** Row by row. */
   async *rows(from: SourcePosition = SOURCE_START): AsyncGenerator<RawRow> {
     for await (const batch of this.batches(from)) yield* batch;
