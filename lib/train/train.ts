@@ -77,9 +77,10 @@ async function prepare(config: Config, options: TrainOptions, context: StageCont
 
     const budget = config.train.batchTokens;
     const maxLength = Math.min(config.train.maxLength ?? Infinity, spec.rope.maxPositions, budget);
-    const encode = async (files: string | readonly string[], what: string) => {
+    const encode = async (files: Config['data']['train'], what: string) => {
       phase('data', `reading ${what} rows`);
-      const rows = await encodeRows(parts, files, { ...config.data, maxLength, signal, onProgress: (done) => phase('data', `reading ${what} rows`, done) });
+      const badRowsFile = join(config.output, what === 'training' ? 'bad-rows.jsonl' : `bad-rows-${what}.jsonl`);
+      const rows = await encodeRows(parts, files, { ...config.data, maxLength, badRowsFile, signal, onProgress: (done) => phase('data', `reading ${what} rows`, done) });
       closing.push(rows.close);
       for (const message of rows.warnings) emit({ type: 'warning', message });
       return rows;

@@ -56,7 +56,7 @@ test.each<[string, number, unknown, unknown]>([
 });
 
 test('the confidence falls with rows that look otherwise, and says so', async () => {
-  const { detection } = await read([...Array(8).fill({ text: 'a' }), { prompt: 'p', completion: 'c' }, { foo: 1 }], { onBad: () => undefined });
+  const { detection } = await read([...Array.from({ length: 8 }, () => ({ text: 'a' })), { prompt: 'p', completion: 'c' }, { foo: 1 }], { onBad: () => undefined });
   expect(detection).toMatchObject({ format: 'text', confidence: 0.776, others: { completion: 1, unknown: 1 }, sampled: 10 });
   expect(detection.reason).toMatch(/8 of 10 rows/);
 });
