@@ -22,3 +22,15 @@ export { aggregateRouge } from './rouge/aggregate.js';
 export type { AggregateOptions, AggregateScore } from './rouge/aggregate.js';
 export type { RougeTokenizer } from './rouge/tokenize.js';
 export { porterStem } from './rouge/porter.js';
+
+export { classification, matthews } from './labels/classification.js';
+export type { ClassificationOptions, ClassificationReport, Label } from './labels/classification.js';
+export type { Rates } from './labels/rates.js';
+export { brierScore, calibration, logLoss } from './labels/calibration.js';
+export type { Calibration, CalibrationBin } from './labels/calibration.js';
+export { entityScores } from './labels/entities.js';
+export type { EntityOptions, EntityReport } from './labels/entities.js';
+export { lenientEntities, strictEntities, TAG_SCHEMES } from './labels/schemes.js';
+export type { Entity, TagScheme } from './labels/schemes.js';
+export { edits, errorRate } from './error-rate.js';
+export type { ErrorRate } from './error-rate.js';

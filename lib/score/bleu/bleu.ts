@@ -125,7 +125,7 @@ export class Bleu implements CorpusMetric {
     const [answer, reference] = [sums[0]!, sums[1]!];
     const counts = Array.from({ length: order }, (_, n) => sums[2 + n]!);
     const totals = Array.from({ length: order }, (_, n) => sums[2 + order + n]!);
-    const precisions = new Array<number>(order).fill(0);
+    const precisions = Array.from({ length: order }, () => 0);
     const brevityPenalty = answer >= reference ? 1 : answer > 0 ? exp(1 - reference / answer) : 0;
     if (counts.every((count) => count === 0)) return { score: 0, single: false, counts, totals, precisions, brevityPenalty };
 

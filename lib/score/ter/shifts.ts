@@ -43,7 +43,7 @@ export class ShiftSearch {
           if (start + length > words.length || there + length > reference.length) break;
           if (words[start + length - 1] !== reference[there + length - 1]) break;
           // Both sides must be wrong somewhere, and the phrase may not move into itself.
-          if (wrongHere[start + length]! === wrongHere[start]! || wrongThere[there + length]! === wrongThere[there]!) continue;
+          if (wrongHere[start] === wrongHere[start + length] || wrongThere[there] === wrongThere[there + length]) continue;
           const at = place[there]!;
           if (start <= at && at < start + length) continue;
           let previous = -1;
