@@ -24,7 +24,7 @@ import { loadParts, openParts } from './open.js';
 import { makePlan } from './plan.js';
 import { encodeRows } from './rows.js';
 import { Run } from './run.js';
-import type { Stage, StageContext } from './run.js';
+import type { Finished, Stage, StageContext } from './run.js';
 import { scheduleFactor } from './schedule.js';
 import type { CustomMetric } from './metric.js';
 import { FRESH_STOPPING } from './stopping.js';
@@ -109,7 +109,7 @@ async function prepare(config: Config, options: TrainOptions, context: StageCont
     closing.push(() => session.close());
 
     const watch = await openWatch({
-      config, session, slot, adapter, budget, maxLength, rows: rows.set, plan, emit, control: context.control,
+      config, session, slot, adapter, budget, maxLength, rows: rows.set, emit, control: context.control,
       ...(valid === undefined ? {} : { valid: valid.set }), ...(looked === undefined ? {} : { looked }),
       ...(general === undefined ? {} : { general: general.set }), ...(options.metrics === undefined ? {} : { custom: options.metrics }), signal,
     });
@@ -170,13 +170,12 @@ async function prepare(config: Config, options: TrainOptions, context: StageCont
     }
 
     /** Writes the final adapter: the best one if there was a validation, the last one of a run that was stopped. */
-    async function finish(outcome: Outcome): Promise<{ adapter: string; adapterStep: number }> {
+    async function finish(outcome: Outcome): Promise<Finished> {
       const { reason, progress } = outcome;
       const best = (config.train.restoreBest && reason !== 'stopped' ? progress.stopping.bestStep : null) ?? progress.step;
       if (best !== progress.step) await checkpoints.loadWeights(best);
       const folder = await write(join(config.output, 'adapter'));
-      if (reason !== 'stopped') await watch.finish(outcome, best);
-      return { adapter: folder, adapterStep: best };
+      return { adapter: folder, adapterStep: best, ...(reason === 'stopped' ? {} : await watch.finish(outcome)) };
     }
   } catch (error) {
     await close();
