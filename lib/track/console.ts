@@ -16,6 +16,7 @@ export class ConsoleLog implements Sink {
   #lastLine = -Infinity;
   #phase = '';
   #valid: number | undefined;
+  #verdict: string | undefined;
 
   constructor(private readonly terminal: Terminal, private readonly now: () => number = () => performance.now()) {}
 
@@ -67,10 +68,13 @@ export class ConsoleLog implements Sink {
     this.#phase = message;
   }
 
-  /** Health is only worth a word at the end. */
+  /** Health is only worth a word at the end, and trouble when it begins or something is done. */
   #showDiagnosis({ verdict, evidence, also, remedies, applied, final }: DiagnosisEvent): void {
     const c = this.terminal.colors;
-    if (verdict === 'healthy') return final ? this.#line(`${c.green('doctor')} healthy`) : undefined;
+    const known = verdict === this.#verdict && applied.length === 0 && !final;
+    this.#verdict = verdict;
+    if (verdict === 'healthy' && final) return this.#line(`${c.green('doctor')} healthy`);
+    if (verdict === 'healthy' || known) return;
     const others = also.length === 0 ? '' : `; also ${also.map((one) => one.verdict).join(', ')}`;
     this.#line(`${c.yellow('doctor')} ${verdict}${others}${applied.length === 0 ? '' : c.bold(`; done: ${applied.join(', ')}`)}`);
     if (!final) return;

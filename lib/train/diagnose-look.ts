@@ -23,10 +23,14 @@ const RECENT = 5;
 const EXPLOSION = 1.3;
 /** Part of all that had been gained which a single update loses again. */
 const RELAPSE = 0.8;
+/** The same for a smaller leap, of which it takes more. */
+const LEAP = 0.4;
 
 export class Look {
   readonly seen: Seen[] = [];
   readonly relapses: Relapse[] = [];
+  /** Updates that lost a good part of what had been gained, relapses among them. */
+  leaps = 0;
   steps = 0;
   step = 0;
   #spent = 0;
@@ -56,9 +60,9 @@ export class Look {
     const begin = Math.max(this.#first, this.base?.probe?.loss ?? 0, this.base?.loss ?? 0);
     const exploded = loss > EXPLOSION * begin;
     const lost = (loss - this.#lowest) / (begin - this.#lowest);
-    if (step > 1 && (exploded || !Number.isFinite(loss) || (this.#lowest < 0.7 * begin && lost > RELAPSE))) {
-      this.relapses.push({ step, loss, ratio: loss / begin });
-    }
+    const fallen = this.#lowest < 0.7 * begin;
+    if (step > 1 && (exploded || !Number.isFinite(loss) || (fallen && lost > RELAPSE))) this.relapses.push({ step, loss, ratio: loss / begin });
+    if (step > 1 && (exploded || (fallen && lost > LEAP))) this.leaps++;
     this.#recent.push(loss);
     if (this.#recent.length > RECENT) this.#recent.shift();
     if (this.#recent.length === RECENT) this.#lowest = Math.min(this.#lowest, [...this.#recent].sort((a, b) => a - b)[2]!);

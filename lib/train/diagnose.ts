@@ -22,6 +22,7 @@ export const LIMITS = {
   probeLost: 0.15,
   probeErrors: 5,
   relapses: 2,
+  leaps: 3,
   relapseRatio: 2,
   /** Validation rows contained in training rows. */
   sameShare: 0.01,
@@ -47,13 +48,14 @@ export function diagnose(look: Look, ended: boolean): Finding[] {
   return [unstable(look), leakage(look), labelNoise(look), overfitting(look), underfitting(look, ended)].filter((found) => found !== undefined);
 }
 
-function unstable({ relapses, seen, base, last }: Look): Finding | undefined {
+function unstable({ relapses, leaps, seen, base, last }: Look): Finding | undefined {
   const evidence: Evidence[] = [];
   const worst = relapses.reduce((most, { ratio }) => Math.max(most, ratio), 0);
   if (relapses.length >= LIMITS.relapses || worst >= LIMITS.relapseRatio || relapses.some(({ loss }) => !Number.isFinite(loss))) {
     evidence.push({ what: 'updates whose loss leapt back to where the run began, or beyond', value: relapses.length, limit: LIMITS.relapses });
     evidence.push({ what: 'worst of them, by the loss at the beginning', value: worst });
   }
+  if (leaps >= LIMITS.leaps) evidence.push({ what: 'updates that lost two fifths or more of all that had been gained', value: leaps, limit: LIMITS.leaps });
   for (const { event } of seen) {
     const step = event.changes?.probe?.last;
     const gained = base?.probe && event.probe ? base.probe.loss - Math.min(...seen.map((one) => one.event.probe?.loss ?? Infinity)) : 0;

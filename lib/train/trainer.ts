@@ -50,6 +50,8 @@ export interface Job {
   };
   /** Looks at the run after each validation; true ends it as early stopping does. */
   readonly examine?: (step: number) => Promise<boolean>;
+  /** Told of an update that could not be made because its loss or gradient is no number. */
+  readonly diverged?: (step: number) => void;
   /** Called when an epoch is done. */
   readonly epochDone?: (step: number, signal: AbortSignal) => Promise<void>;
   /** Writes a checkpoint and returns its folder. */
@@ -93,6 +95,7 @@ export async function trainLoop(job: Job, start: Progress): Promise<Outcome> {
     const lr = control.learningRate * job.factor(progress.step);
     const [step, { epoch }] = [progress.step + 1, next.window];
     const update: Update = await oneUpdate(job, next, lr, step).catch((error: unknown) => {
+      if (isEngineError(error, 'ERR_NOT_FINITE')) job.diverged?.(step);
       throw explain(error, step, saved);
     });
     next = update.next;

@@ -17,6 +17,7 @@ import { Doctor } from './doctor.js';
 import { RowRecorder } from './dynamics.js';
 import type { CustomMetric } from './metric.js';
 import { nextRun } from './next-run.js';
+import { remediesFor } from './remedies.js';
 import type { Now } from './remedies.js';
 import { reportRows } from './row-report.js';
 import { sliceRows } from './slices.js';
@@ -47,7 +48,7 @@ export interface Watch {
   readonly better: 'smaller' | 'larger';
   /** The rule of the next update; the doctor may change it. */
   readonly rule: Job['rule'];
-  readonly hooks: Pick<Job, 'validation' | 'examine' | 'epochDone'>;
+  readonly hooks: Pick<Job, 'validation' | 'examine' | 'epochDone' | 'diverged'>;
   readonly emit: (event: TrainEvent) => void;
   /** Called when it is known where the run starts. */
   begin(start: Progress, history: readonly Metric[]): Promise<void>;
@@ -112,6 +113,10 @@ export async function openWatch(options: WatchOptions): Promise<Watch> {
     rule,
     hooks: {
       ...(validation === undefined ? {} : { validation, examine }),
+      diverged: (step) => {
+        const evidence = [{ what: 'update whose loss or gradient is no number, so that it could not be made', value: step }];
+        tell({ type: 'diagnosis', step, verdict: 'unstable', evidence, also: [], remedies: remediesFor('unstable', config, now(), 0), applied: [], final: true });
+      },
       ...(config.doctor.rows !== 'all' ? {} : {
         epochDone: async (step, aborted) => {
           await measure(session, rowPass(options.rows, { budget, slot, maxLength }), { signal: aborted, onRow: (row) => recorder!.add(row, step) });
