@@ -20,6 +20,7 @@ import { nextRun } from './next-run.js';
 import { remediesFor } from './remedies.js';
 import type { Now } from './remedies.js';
 import { reportRows } from './row-report.js';
+import { filesOf } from './sets.js';
 import { sliceRows } from './slices.js';
 import type { Survey } from './survey.js';
 import type { Job, Outcome, Progress } from './trainer.js';
@@ -136,7 +137,7 @@ export async function openWatch(options: WatchOptions): Promise<Watch> {
     memory: () => ({ ...(validation === undefined ? {} : { memory: validation.memory() }), ...(Object.keys(tuned).length > 0 ? { tuned } : {}) }),
     async finish() {
       recorder?.close();
-      const rows = recorder && await reportRows(recorder.folder, config.output, config.data.train, text);
+      const rows = recorder && await reportRows(recorder.folder, config.output, filesOf(config.data.train), text);
       const last = doctor?.look.last;
       const diagnosis = last === undefined || last.step === 0 ? undefined : doctor!.conclude(now());
       if (diagnosis !== undefined) {
