@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LORA_ABI_VERSION 1u
+#define LORA_ABI_VERSION 2u
 #define LORA_MAX_DIMS 4
 
 #ifdef __cplusplus

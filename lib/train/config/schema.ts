@@ -124,8 +124,9 @@ const train = z.strictObject({
   labelSmoothing: share().default(0).describe('Share of each label spread over the vocabulary.'),
   seed: whole(0).default(42).describe('Seed of the adapter, the order of rows, dropout and noise.'),
   dtype: z.enum(['f32', 'bf16']).default('f32').describe('How frozen weights and activations are stored. The adapter itself is always f32.'),
-  recompute: z.enum(['none', 'cheap']).default('none')
-    .describe('What backward makes again instead of keeping it: "cheap" repeats norms and SwiGLU, a fifth less memory for two percent of time.'),
+  recompute: z.enum(['none', 'cheap', 'layer', 'auto']).default('auto')
+    .describe('What backward makes again instead of keeping it: "cheap" norms and SwiGLU (two percent of time), "layer" whole layers (about a ' +
+      'quarter). "auto" keeps everything while it fits, else takes the fastest mixture, layer by layer, that does. No result changes.'),
   probe: z.boolean().default(true).describe('At every validation also measure as many training rows, always the same, with the same weights: the gap between the two shows overfitting.'),
   validEvery: whole(1).optional().describe('Updates between validations. Absent: a tenth of the run.'),
   saveEvery: whole(1).optional().describe('Updates between checkpoints. Absent: a tenth of the run, at most 500.'),
