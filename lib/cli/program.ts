@@ -116,6 +116,12 @@ export function buildProgram(streams: Streams, finish: (code: number) => void): 
   addDataCommands(program, { command: commandOf, run });
   command('devices', 'list what can compute here')
     .action(run(async () => (await import('./devices.js')).devicesCommand));
+  command('build-cuda', 'compile the CUDA plugin with nvcc and put it where it is looked for')
+    .option('--nvcc <path>', 'the compiler; absent: CUDACXX, CUDA_HOME, CUDA_PATH, the PATH, the usual folders')
+    .option('--arch <names>', 'machine code for these (90a, 100a …), or ptx80 for any newer card; absent: 90a,ptx80', list)
+    .option('--jobs <n>', 'compilers at once; absent: one per core', number(1, true))
+    .option('--force', 'compile everything again')
+    .action(run(async () => (await import('./build-cuda.js')).buildCudaCommand));
   command('doctor', 'look at the installation, or at a run, and say what is wrong with it')
     .argument('[run]', 'output folder of a training run; absent: the installation')
     .action(run(async () => (await import('./doctor.js')).doctorCommand));

@@ -10,7 +10,8 @@ static inline int64_t lora_most(int64_t a, int64_t b) { return a > b ? a : b; }
 
 // The largest operation's cut of the workspace: the logits of a chunk of rows (1 GiB of them at most, and as much
 // again is left to the linear), u and g of three siblings, the partial sums of dA and dB, attention's delta.
-// The context is what an H100 showed as used beyond the plan: driver, runtime, code and stacks of the kernels.
+// The context is what an H100 showed as used beyond the plan, the same at three shapes: driver, runtime, code and
+// stacks of the kernels.
 static inline lora_needs lora_gpu_needs(const lora_limits* l) {
   const int64_t logits = lora_least(lora_most(l->tokens, 128) * l->vocabulary * 4, (int64_t)1 << 30);
   const int64_t chunks = l->tokens / 1024 + 1 + lora_least(64, lora_most(1, l->slots));
@@ -19,7 +20,7 @@ static inline lora_needs lora_gpu_needs(const lora_limits* l) {
   lora_needs needs;
   needs.workspace_bytes = 2 * logits + 2 * thin + lora_most(partial, head_partial) +
                           l->tokens * (l->widest / 16 + 64) * 4 + ((int64_t)16 << 20);
-  needs.context_bytes = (int64_t)512 << 20;
+  needs.context_bytes = (int64_t)538 << 20;
   return needs;
 }
 
