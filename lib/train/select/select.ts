@@ -119,7 +119,7 @@ async function vectorsOf(source: Source, { format, fields, signal }: SelectOptio
   const records = await openRecords(source, { ...(format === undefined ? {} : { format }), ...(fields === undefined ? {} : { fields }) });
   const vectors = new TextVectors();
   for await (const batch of source.batches(undefined, signal)) {
-    for (const raw of batch) vectors.add(recordText(toRecord(raw, records.detection.format, fields)));
+    for (const raw of batch) vectors.add(recordText(toRecord(raw, records.detection.format, records.detection.mapping)));
   }
   return vectors.finish();
 }

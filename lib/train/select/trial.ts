@@ -25,10 +25,20 @@ export interface TrialOptions {
   readonly onProgress?: (progress: { readonly step: number; readonly steps: number; readonly loss: number }) => void;
 }
 
+/** The training files; sets with settings of their own are not taken apart. */
+export function plainFiles({ data: { train: given } }: Config): readonly string[] {
+  const all = typeof given === 'string' ? [given] : given;
+  return all.map((one) => {
+    if (typeof one === 'string') return one;
+    throw new EngineError('data.train: expected files here, came a set with settings of its own. Name its files, and put format and fields under data',
+      { code: 'ERR_CONFIG', key: 'data.train' });
+  });
+}
+
 /** Writes the rows with these numbers (places in the data set) to a file. */
 export async function writeSubset(config: Config, rows: ReadonlySet<number>, file: string, signal?: AbortSignal): Promise<void> {
   await mkdir(path.dirname(file), { recursive: true });
-  const source = await openSource(config.data.train, config.data.textSplit === undefined ? {} : { textSplit: config.data.textSplit });
+  const source = await openSource(plainFiles(config), config.data.textSplit === undefined ? {} : { textSplit: config.data.textSplit });
   const writer = new RowWriter(file);
   try {
     for await (const batch of source.batches(undefined, signal)) {

@@ -6,7 +6,7 @@ import { drawOf, keyOf } from '../../curate/key64.js';
 import { fingerprintFiles } from '../../data/fingerprint.js';
 import { openSource } from '../../data/source.js';
 import type { Config } from '../config/schema.js';
-import { runTrial } from './trial.js';
+import { plainFiles, runTrial } from './trial.js';
 import type { Trial, TrialOptions } from './trial.js';
 
 export interface Subset {
@@ -33,7 +33,7 @@ export async function runTrials(config: Config, subsets: readonly Subset[], opti
   const file = path.join(folder, 'trials.json');
   const kept = await readFile(file, 'utf8').then((text) => JSON.parse(text) as Record<string, NamedTrial>).catch((): Record<string, NamedTrial> => ({}));
   const { output: _, ...settings } = config;
-  const inputs = await Promise.all([config.data.train, config.data.valid ?? []].map(async (names) =>
+  const inputs = await Promise.all([plainFiles(config), config.data.valid ?? []].map(async (names) =>
     names.length === 0 ? '' : fingerprintFiles((await openSource(names)).files, signal)));
   const found: NamedTrial[] = [];
   const of = subsets.length * seeds.length;
