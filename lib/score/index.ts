@@ -34,3 +34,24 @@ export { lenientEntities, strictEntities, TAG_SCHEMES } from './labels/schemes.j
 export type { Entity, TagScheme } from './labels/schemes.js';
 export { edits, errorRate } from './error-rate.js';
 export type { ErrorRate } from './error-rate.js';
+
+export { answerWords, normalizeAnswer } from './answers/normalize.js';
+export { answerF1, exactMatch, squad, squadV2 } from './answers/squad.js';
+export type { GivenAnswer, Question, SquadScore, SquadV2Score } from './answers/squad.js';
+export { truthfulMc1, truthfulMc2 } from './answers/truthful.js';
+export { passAtK, passAtKOne } from './answers/pass-at-k.js';
+export type { ProblemSamples } from './answers/pass-at-k.js';
+export { distinct, selfBleu } from './model/diversity.js';
+export { measureText, perplexities } from './model/perplexity.js';
+export type { Perplexities, TextLoss } from './model/perplexity.js';
+
+export { mcnemar, mcnemarCounts, wilson } from './compare/shares.js';
+export type { McNemar, Range } from './compare/shares.js';
+export { bootstrap, pairedBootstrap } from './compare/bootstrap.js';
+export type { Difference, Estimate, ResamplingOptions } from './compare/bootstrap.js';
+export { approximateRandomization } from './compare/randomization.js';
+export type { Randomization, RandomizationOptions } from './compare/randomization.js';
+export { benjaminiHochberg, holm } from './compare/corrections.js';
+export { detectableAccuracyGain, detectableEffect, neededItems } from './compare/power.js';
+export type { PowerOptions } from './compare/power.js';
+export { normalQuantile, normalTail } from './compare/normal.js';
