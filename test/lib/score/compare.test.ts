@@ -30,7 +30,7 @@ test('McNemar, Wilson, Holm, Benjamini-Hochberg and the normal distribution agai
     near(normalTail(rng.below(160000) / 10000 - 8), compare.tail[i]!, 1e-11);
   });
   [50, 200, 1000, 10000].flatMap((n) => [0.8, 0.9].map((power) => detectableEffect(n, 1, { power })))
-    .forEach((effect, i) => near(effect, compare.power[i]!, 1e-5));
+    .forEach((effect, i) => near(effect, compare.power[i]!, 1e-4)); // statsmodels stops its search that early
 });
 
 test('McNemar of items, also of very many', () => {
