@@ -147,7 +147,8 @@ function badWarning({ count, first, keptIn, problem }: BadRowSummary, { rows }: 
   ];
 }
 
-function encodeOptions(options: DatasetOptions): EncodeOptions {
+/** The part of the options that encoding depends on. */
+export function encodeOptions(options: DatasetOptions): EncodeOptions {
   const { trainOn, useTemplate, maxLength, tooLong, vocabulary, reasoning, endOfTurn, straddling } = options;
   return {
     ...(reasoning === undefined ? {} : { reasoning }),

@@ -50,6 +50,8 @@ export interface StepEvent {
   readonly seconds: number;
   /** Seconds left, from the speed of the last updates. */
   readonly eta: number;
+  /** With several sets of rows: the share of each in all tokens so far. */
+  readonly mix?: Readonly<Record<string, number>>;
 }
 
 export interface ValidationEvent {
