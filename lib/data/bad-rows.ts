@@ -47,8 +47,6 @@ export interface BadRowSummary {
   readonly first: readonly BadRow[];
   /** Where they are kept; absent when nobody asked for that, or there are none. */
   readonly keptIn?: string;
-  /** Why they could not be kept. */
-  readonly problem?: string;
 }
 
 const SHOWN = 5;
@@ -89,13 +87,12 @@ export class BadRowKeeper {
   async close(): Promise<BadRowSummary> {
     await this.#writing;
     if (this.#handle !== undefined) await (await this.#handle.catch(() => undefined))?.close();
-    else if (this.#file !== undefined) await rm(this.#file, { force: true }).catch(() => undefined);
-    const failed = this.#failure !== undefined;
+    else if (this.#file !== undefined) await rm(this.#file, { force: true });
+    if (this.#failure !== undefined) throw this.#failure;
     return {
       count: this.#count,
       first: this.#first,
-      ...(this.#file === undefined || this.#count === 0 || failed ? {} : { keptIn: this.#file }),
-      ...(failed ? { problem: (this.#failure as Error).message } : {}),
+      ...(this.#file === undefined || this.#count === 0 ? {} : { keptIn: this.#file }),
     };
   }
 }

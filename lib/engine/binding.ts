@@ -44,28 +44,11 @@ export interface NativeSessionOptions {
   readonly rank: number; // largest rank; padded to 16 inside
   readonly maxTokens: number; // largest T of accumulate and evaluate
   readonly maxSequences: number; // largest Q of a batch
-  readonly recompute: 'none' | 'cheap' | 'layer' | 'auto';
+  readonly recompute: 'none' | 'cheap';
   readonly training: boolean; // false: no gradients, no optimizer state
   /** Key/value cache for generation: rows in all, and sequences at once. 0: no generation. */
   readonly cacheTokens: number;
   readonly cacheSequences: number;
-  /** Most that the session may take on its device; 0: what is free. */
-  readonly memoryBytes: number;
-}
-
-/** Layers of each recompute policy, in this order from the first on. */
-export interface NativeRecompute {
-  readonly keep: number;
-  readonly cheap: number;
-  readonly again: number;
-}
-
-/** What a session would take. `available` is what its lines may sum up to; `recompute` what "auto" becomes. */
-export interface NativePlan {
-  readonly lines: readonly { readonly name: string; readonly bytes: number }[];
-  readonly available: number;
-  readonly fits: boolean;
-  readonly recompute: NativeRecompute;
 }
 
 export interface NativeAdapterModule {
@@ -150,8 +133,6 @@ export interface NativeGenerated {
 export interface NativeSession {
   /** The allocator's own list. */
   memory(): readonly { readonly name: string; readonly bytes: number }[];
-  /** What the recompute policy came to. */
-  recompute(): NativeRecompute;
   addAdapter(config: NativeAdapterConfig): Promise<number>;
   removeAdapter(slot: number): Promise<void>;
   accumulate(ticket: number, batch: NativeBatch): Promise<readonly NativeSlotLoss[]>;
@@ -199,11 +180,6 @@ export interface NativeAddon {
   cpuInfo(): { readonly isa: string; readonly available: readonly string[]; readonly threads: number };
   /** Devices of the CPU backend, or of the plugin at `plugin`. Rejects with ERR_BACKEND_UNAVAILABLE. */
   devices(plugin?: string): Promise<readonly NativeDevice[]>;
-  /**
-   * What a session would take, before anything is taken; `weights` are not looked at. Device "cuda" without a plugin and
-   * with memoryBytes answers for a GPU that is not here.
-   */
-  planMemory(options: NativeSessionOptions): Promise<NativePlan>;
   openSession(
     ticket: number, options: NativeSessionOptions, onProgress?: (done: number, total: number) => void,
   ): Promise<NativeSession>;
@@ -221,6 +197,10 @@ export interface NativeAddon {
     ticket: number, keys: BigUint64Array, signatures: Uint32Array, rows: number, bands: number, hashes: number,
     band: number, threshold: number, parent: Int32Array,
   ): Promise<{ readonly candidates: number; readonly joined: number }>;
+  /** Four numbers a text, one for each bit of `which`: 0 keeps it, others are reasons in the order of lib/curate/quality.ts. */
+  textFilters(
+    ticket: number, texts: readonly string[], which: number, limits: Readonly<Record<string, number>>, out: Uint8Array,
+  ): Promise<void>;
   /** XXH64 with two seeds: two words a text. */
   textHashes(texts: readonly string[], out: BigUint64Array): Promise<void>;
 }

@@ -187,9 +187,7 @@ export class SetWriter {
     if (this.#tokenBytes > this.#memoryBytes && this.#file !== undefined) this.#tokens = undefined;
   }
 
-  /** `bad`: rows that never came here because they could not be used. */
-  async finish(bad = 0): Promise<EncodedSet> {
-    this.#report = { ...this.#report, bad };
+  async finish(): Promise<EncodedSet> {
     const tables: EncodedTables = {
       lengths: join(
         Int32Array,

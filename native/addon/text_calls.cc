@@ -10,6 +10,7 @@
 #include "addon/state.h"
 #include "text/minhash.h"
 #include "text/near.h"
+#include "text/quality.h"
 #include "text/xxhash.h"
 
 namespace lora {
@@ -157,6 +158,49 @@ Napi::Value join_band_call(const Napi::CallbackInfo& info) {
   });
 }
 
+QualityLimits to_quality_limits(const Napi::Value& value) {
+  const Fields fields(value, "limits");
+  QualityLimits out;
+  const std::pair<const char*, double*> numbers[] = {
+      {"minWords", &out.min_words}, {"maxWords", &out.max_words}, {"minAverage", &out.min_average},
+      {"maxAverage", &out.max_average}, {"maxSymbols", &out.max_symbols}, {"maxBullets", &out.max_bullets},
+      {"maxEllipsis", &out.max_ellipsis}, {"minAlpha", &out.min_alpha}, {"minStopWords", &out.min_stop_words},
+      {"dupLines", &out.dup_lines}, {"dupParagraphs", &out.dup_paragraphs}, {"dupLineCharacters", &out.dup_line_characters},
+      {"dupParagraphCharacters", &out.dup_paragraph_characters}, {"top2", &out.top[0]}, {"top3", &out.top[1]},
+      {"top4", &out.top[2]}, {"dup5", &out.dup[0]}, {"dup6", &out.dup[1]}, {"dup7", &out.dup[2]}, {"dup8", &out.dup[3]},
+      {"dup9", &out.dup[4]}, {"dup10", &out.dup[5]}, {"minSentences", &out.min_sentences},
+      {"minWordsInLine", &out.min_words_in_line}, {"maxWordLength", &out.max_word_length},
+      {"linePunctuation", &out.line_punctuation}, {"shortLines", &out.short_lines},
+      {"shortLineLength", &out.short_line_length}, {"duplicateCharacters", &out.duplicate_characters},
+      {"newLines", &out.new_lines}};
+  for (const auto& [name, place] : numbers) {
+    if (fields.has(name)) {
+      *place = fields.number(name);
+    }
+  }
+  return out;
+}
+
+// textFilters(ticket, texts, which, limits, out): four reasons a text
+Napi::Value text_filters(const Napi::CallbackInfo& info) {
+  return promised(info.Env(), [&]() -> Napi::Value {
+    auto texts = std::make_shared<std::vector<std::string>>(to_texts(info[1]));
+    const int which = static_cast<int>(to_count(info[2], "which", 15));
+    const QualityLimits limits = to_quality_limits(info[3]);
+    auto* out = to_place<std::uint8_t>(info[4], napi_uint8_array, texts->size() * 4, "out");
+    Kept kept;
+    kept.push_back(keep(info[4]));
+    return posted(info.Env(), to_ticket(info[0]), std::move(kept), [texts, which, limits, out](const CancelToken& cancel) -> Make {
+      QualityFilters filters(limits);
+      for (std::size_t i = 0; i < texts->size(); ++i) {
+        cancel.check();
+        filters.judge((*texts)[i], which, out + 4 * i);
+      }
+      return nothing();
+    });
+  });
+}
+
 // textHashes(texts, out): two words of 64 bits a text
 Napi::Value text_hashes(const Napi::CallbackInfo& info) {
   return promised(info.Env(), [&]() -> Napi::Value {
@@ -179,6 +223,7 @@ Napi::Value text_hashes(const Napi::CallbackInfo& info) {
 void export_text(Napi::Env env, Napi::Object exports) {
   exports.Set("textSignatures", Napi::Function::New(env, text_signatures, "textSignatures"));
   exports.Set("joinBand", Napi::Function::New(env, join_band_call, "joinBand"));
+  exports.Set("textFilters", Napi::Function::New(env, text_filters, "textFilters"));
   exports.Set("textHashes", Napi::Function::New(env, text_hashes, "textHashes"));
 }
 

@@ -6,7 +6,6 @@
 #include <random>
 
 #include "text/simplify.h"
-#include "text/words.h"
 #include "text/xxhash.h"
 
 namespace lora {
@@ -65,7 +64,8 @@ void MinHash::shingle(std::string_view text) {
   if (options_.words) {
     if (options_.simplified) {
       simplify(text, plain_);
-      split_words(plain_, words_);
+      cutter_->cut(plain_, cut_, false);
+      for (const Word& word : cut_) words_.push_back(std::string_view(plain_).substr(word.begin, word.length));
     } else {
       lower_ascii(text, plain_);
       split_at_spaces(plain_, words_);

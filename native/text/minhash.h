@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "text/words.h"
+
 namespace lora {
 
 struct MinHashOptions {
@@ -42,6 +44,8 @@ class MinHash {
   std::vector<std::uint64_t> shingles_, minima_;
   std::string plain_, gram_;
   std::vector<std::string_view> words_;
+  BorrowedCutter cutter_;
+  std::vector<Word> cut_;
 };
 
 }  // namespace lora

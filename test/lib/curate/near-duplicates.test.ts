@@ -41,7 +41,7 @@ test.each(['datatrove', 'nemo', 'data-juicer'] as MinHashPreset[])('%s: recall, 
     .map((pair) => Math.abs(signatures.agreement(pair.a, pair.b) - pair.jaccard));
   expect(errors.length).toBeGreaterThan(80);
   expect(errors.reduce((sum, error) => sum + error, 0) / errors.length).toBeLessThanOrEqual(0.03);
-});
+}, 30_000);
 
 test('the same clusters with one thread, with four, and in two portions', async () => {
   const one = await nearDuplicateClusters(texts, { threads: 1 });
