@@ -6,7 +6,7 @@ export type { Run, TrainResult } from './train/run.js';
 export type { Config, ConfigInput } from './train/config/schema.js';
 export { checkConfig, parseConfig, readConfig } from './train/config/parse.js';
 export type {
-  CheckpointEvent, EndEvent, PauseEvent, PhaseEvent, Sink, StartEvent, StepEvent, TrainEvent, ValidationEvent, WarningEvent,
+  CheckpointEvent, DiagnosisEvent, EndEvent, Estimate, Evidence, PauseEvent, PhaseEvent, ProbeLoss, Remedy, RowSpread, Sink, SliceLoss, StartEvent, StepEvent, TrainEvent, ValidationEvent, Verdict, WarningEvent,
 } from './track/events.js';
 export { ConsoleLog } from './track/console.js';
 export { terminalOf } from './track/terminal.js';
@@ -29,6 +29,14 @@ export { readLedger } from './track/ledger.js';
 export type { Ledger, LedgerEntry } from './track/ledger.js';
 export { finalEvaluate, testUses } from './train/final.js';
 export type { FinalOptions, FinalReport } from './train/final.js';
+export { diagnose, LIMITS } from './train/diagnose.js';
+export type { Finding } from './train/diagnose.js';
+export { Look } from './train/diagnose-look.js';
+export { rowHistories } from './train/dynamics.js';
+export type { RowHistory } from './train/dynamics.js';
+export { writeReport } from './train/report/write.js';
+export type { ReportOptions, WrittenReport } from './train/report/write.js';
+export type { RunReport } from './train/report/collect.js';
 export type { CustomMetric, MetricValue } from './train/metric.js';
 export { generateText, streamText } from './eval/generate.js';
 export type { GeneratedText, GenerateOptions, Prompt, TextPiece } from './eval/generate.js';

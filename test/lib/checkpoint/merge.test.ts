@@ -9,6 +9,8 @@ import { resolveTargets, type LoraConfig } from '../../../lib/checkpoint/targets
 import { loadModel, type LoadedModel } from '../../../lib/model/load.js';
 import { modelSpec } from '../../../lib/model/spec.js';
 import type { FileDtype, HostTensor } from '../../../lib/tensors.js';
+import { LEDGER_COPY, ledgerText, nextEntry, readLedger } from '../../../lib/track/ledger.js';
+import type { LedgerEntry } from '../../../lib/track/ledger.js';
 import { TINY, scratch, tinyTensors, writeModel, writeShards, type TestTensor } from '../model/folder.js';
 
 let root: Awaited<ReturnType<typeof scratch>>;
@@ -92,6 +94,20 @@ test.each(['F32', 'BF16', 'F16', 'F64'] as const)('every target of a model in %s
   const [before, after] = [await loadModel(base), await loadModel(out)];
   expect(after.weights.map(({ file, ...rest }) => [basename(file), rest])).toEqual(before.weights.map(({ file, ...rest }) => [basename(file), rest]));
   closeTo(await weights(after), expectedWeights(await weights(before), UNTIED, ALL, tensors, dtype), dtype);
+});
+
+test('a merged model carries the test ledgers of its base and of its adapter', async () => {
+  const base = await writeModel(fresh(), UNTIED, inType(UNTIED, 'F32'));
+  const { folder, tensors } = await writeTestAdapter(UNTIED, ALL);
+  const [one, other] = ['aa', 'bb'].map((seal) => [0, 1, 2].reduce<LedgerEntry[]>(
+    (chain, n) => [...chain, nextEntry(chain.at(-1), { seal, type: n === 0 ? 'sealed' : 'opened', what: { opening: n } })], []));
+  await writeFile(join(base, LEDGER_COPY), ledgerText([...one!, ...other!.slice(0, 2)]));
+  await writeFile(join(folder, LEDGER_COPY), ledgerText(other!));
+  // Written again in the same place, an adapter keeps its ledger.
+  await writeAdapter(folder, { spec: modelSpec(UNTIED), lora: ALL, tensors });
+  const out = fresh();
+  await mergeAdapter({ model: base, adapter: folder, out });
+  expect(await readLedger(join(out, LEDGER_COPY))).toEqual({ entries: [...one!, ...other!], problems: [] });
 });
 
 test('shards keep their names, and fused projections are merged as one', async () => {
