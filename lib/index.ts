@@ -21,6 +21,8 @@ export type { Rows, RowsOptions } from './train/rows.js';
 export { onePass, rowPass } from './train/data.js';
 export { evaluateLoss } from './eval/perplexity.js';
 export type { EvaluateOptions, LossReport } from './eval/perplexity.js';
+export { stridedPerplexity } from './eval/strided.js';
+export type { StridedOptions, StridedReport } from './eval/strided.js';
 export { change, measure } from './eval/measure.js';
 export type { Change, Groups, Measure, MeasureOptions, PassBatch, RowLoss, SliceMeasure, Slicing } from './eval/measure.js';
 export { checkLedger, readSeal, sealRows, sharedRows } from './eval/sealed.js';
