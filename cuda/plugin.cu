@@ -6,6 +6,7 @@
 #include <cstring>
 #include <string>
 
+#include "abi/gpu_needs.h"
 #include "common/device.h"
 #include "common/launch.h"
 #include "entries.h"
@@ -51,16 +52,8 @@ lora_status device_info(int32_t ordinal, lora_device_info* out) {
   });
 }
 
-// What the largest operation cuts from the workspace at once: the logits of a chunk of rows (1 GiB of them at most, and
-// as much again is left to the linear), u and g of three siblings, the partial sums of dA and dB, attention's delta.
-std::size_t workspace_for(const lora_limits& limits) {
-  const std::size_t tokens = static_cast<std::size_t>(limits.tokens), rank = static_cast<std::size_t>(limits.rank);
-  const std::size_t vocabulary = static_cast<std::size_t>(limits.vocabulary), widest = static_cast<std::size_t>(limits.widest);
-  const std::size_t logits = std::min<std::size_t>(std::max<std::size_t>(tokens, 128) * vocabulary * 4, std::size_t{1} << 30);
-  const std::size_t chunks = tokens / 1024 + 1 + std::min<std::size_t>(64, std::max<std::size_t>(1, static_cast<std::size_t>(limits.slots)));
-  const std::size_t thin = 3 * tokens * rank * 4, partial = 2 * chunks * widest * rank * 4;
-  const std::size_t head_partial = vocabulary * rank * 4 * chunks;
-  return 2 * logits + 2 * thin + std::max(partial, head_partial) + tokens * (widest / 16 + 64) * 4 + (std::size_t{16} << 20);
+lora_status device_needs(const lora_limits* limits, lora_needs* out) {
+  return guard([&] { *out = lora_gpu_needs(limits); });
 }
 
 lora_status device_open(int32_t ordinal, const lora_limits* limits, lora_device** out) {
@@ -72,7 +65,7 @@ lora_status device_open(int32_t ordinal, const lora_limits* limits, lora_device*
     device->major = properties.major, device->minor = properties.minor;
     device->shared_limit = static_cast<int>(properties.sharedMemPerBlockOptin);
     device->limits = *limits;
-    device->workspace_bytes = workspace_for(*limits);
+    device->workspace_bytes = static_cast<std::size_t>(lora_gpu_needs(limits).workspace_bytes);
     const cudaError_t set = cudaSetDevice(ordinal);
     const cudaError_t error = set == cudaSuccess ? cudaMalloc(&device->workspace, device->workspace_bytes) : set;
     if (error != cudaSuccess) {
@@ -228,7 +221,7 @@ lora_status fill_table(uint32_t abi_version, lora_backend* out) {
   out->abi_version = LORA_ABI_VERSION;
   out->struct_size = sizeof(lora_backend);
   out->name = "cuda";
-  out->device_count = device_count, out->device_info = device_info, out->device_open = device_open, out->device_close = device_close;
+  out->device_count = device_count, out->device_info = device_info, out->device_needs = device_needs, out->device_open = device_open, out->device_close = device_close;
   out->alloc = alloc, out->release = release, out->weight_pack = weight_pack;
   out->stream_open = stream_open, out->stream_close = stream_close, out->stream_wait = stream_wait;
   out->copy = copy, out->fill = fill;

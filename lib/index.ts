@@ -69,10 +69,21 @@ export type { RawRow, Source } from './data/source.js';
 export { nearDuplicateClusters } from './curate/near-duplicates.js';
 export type { Clusters, NearDuplicateOptions } from './curate/near-duplicates.js';
 export { splitFiles } from './curate/split-files.js';
-export type { SplitFilesOptions, SplitRecord, WrittenPart } from './curate/split-files.js';
+export type { SplitFilesOptions, SplitRecord } from './curate/split-files.js';
+export type { WrittenPart } from './curate/row-writer.js';
 export { planSplit } from './curate/split-plan.js';
 export type { SplitOptions, SplitPlan, SplitReport } from './curate/split-plan.js';
 export type { Part, SplitShares } from './curate/split.js';
+
+export { selectRows, writeSelection } from './train/select/select.js';
+export type { SelectOptions, Selection, SelectRecord } from './train/select/select.js';
+export { scoreRows } from './train/select/score.js';
+export type { ScoreOptions } from './train/select/score.js';
+export type { RowScore } from './train/select/score-file.js';
+export { runTrials, sharesOf } from './train/select/trials.js';
+export type { NamedTrial, Subset, TrialsOptions } from './train/select/trials.js';
+export { advise, fitCurve } from './curate/learning-curve.js';
+export type { Advice, Curve, CurvePoint } from './curate/learning-curve.js';
 
 export { devices } from './engine/devices.js';
 export { openSession } from './engine/session.js';
@@ -91,3 +102,5 @@ export { mergeAdapter } from './checkpoint/merge.js';
 
 export { EngineError, isEngineError } from './errors.js';
 export type { EngineErrorCode, EngineErrorDetails, MemoryLine } from './errors.js';
+
+export * as score from './score/index.js';

@@ -11,12 +11,21 @@ export const EXACT_KEY = '\ufdd2';
 /** Who speaks in a chat message. */
 export type Role = 'system' | 'user' | 'assistant' | 'tool';
 
+/** Characters [begin, end) (UTF-16) of a message's content count with this weight. */
+export interface ContentSpan {
+  readonly begin: number;
+  readonly end: number;
+  readonly weight: number;
+}
+
 export interface ChatMessage {
   readonly role: Role;
   /** null only beside tool calls. */
   readonly content: string | null;
   /** Weight of this message in the loss; absent: 1. 0: context only. */
   readonly weight?: number;
+  /** Parts of the content that count differently, in order; they multiply `weight`. Elsewhere it is 1. */
+  readonly spans?: readonly ContentSpan[];
   /** Everything else that the row gave (`tool_calls`, `name`, `reasoning_content` …): handed to the chat template. */
   readonly extra?: Readonly<Record<string, unknown>>;
 }
@@ -38,6 +47,22 @@ export type DataRecord = RecordOrigin &
     | { readonly kind: 'completion'; readonly prompt: string; readonly completion: string }
     | { readonly kind: 'alpaca'; readonly instruction: string; readonly input: string; readonly output: string }
     | { readonly kind: 'messages'; readonly messages: readonly ChatMessage[]; readonly tools?: readonly unknown[] }
+    /** Two answers to one prompt, of which the first is preferred. */
+    | {
+        readonly kind: 'preference';
+        readonly prompt: readonly ChatMessage[];
+        readonly chosen: readonly ChatMessage[];
+        readonly rejected: readonly ChatMessage[];
+        readonly tools?: readonly unknown[];
+      }
+    /** An answer that somebody found good or bad. */
+    | {
+        readonly kind: 'labelled';
+        readonly prompt: readonly ChatMessage[];
+        readonly completion: readonly ChatMessage[];
+        readonly desirable: boolean;
+        readonly tools?: readonly unknown[];
+      }
   );
 
 export type RecordKind = DataRecord['kind'];

@@ -28,7 +28,7 @@ Attention = struct("Attention", *[(n, Tensor) for n in ("q", "k", "v", "o", "lse
 AttentionBwd = struct("AttentionBwd", *[(n, Tensor) for n in ("q", "k", "v", "o", "lse", "dout", "dq", "dk", "dv", "q_begin")],
                       ("q_host", C.c_void_p), ("longest", C.c_int32), ("window", C.c_int32), ("scale", C.c_double))
 Limits = struct("Limits", ("threads", C.c_int32), *[(n, C.c_int64) for n in ("tokens", "widest", "vocabulary", "rank", "slots")])
-ENTRIES = ("device_count device_info device_open device_close alloc release weight_pack stream_open stream_close stream_wait copy fill "
+ENTRIES = ("device_count device_info device_needs device_open device_close alloc release weight_pack stream_open stream_close stream_wait copy fill "
            "event_open event_close event_mark event_between embed norm norm_bwd linear linear_bwd rope_table rope attention "
            "attention_bwd swiglu swiglu_bwd split join rows head_loss sqnorm adamw sample supports last_error").split()
 Table = struct("Table", ("abi_version", C.c_uint32), ("struct_size", C.c_uint32), ("name", C.c_char_p), *[(n, C.c_void_p) for n in ENTRIES])
@@ -56,8 +56,8 @@ class Plugin:
 
     def __init__(self, path, **limits):
         self.table = Table()
-        if C.CDLL(path).lora_backend_entry(1, C.byref(self.table)) != 0:
-            raise RuntimeError(f"{path} refuses version 1 of the contract")
+        if C.CDLL(path).lora_backend_entry(2, C.byref(self.table)) != 0:
+            raise RuntimeError(f"{path} refuses version 2 of the contract")
         self.last_error = C.CFUNCTYPE(C.c_char_p)(self.table.last_error)
         self.device, self.stream = C.c_void_p(), C.c_void_p()
         sizes = Limits(**limits)

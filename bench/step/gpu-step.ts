@@ -1,9 +1,10 @@
 // Tokens per second of whole LoRA steps at large shapes on a GPU: r16 on all seven linears, bf16, packed full, random
-// weights. --shape llama3-8b | llama3-1b | qwen3-0.6b, --sequence, --tokens, --rank, --runs, --recompute, --documents.
+// weights. --shape llama3-8b | llama3-1b | qwen3-0.6b, --sequence, --tokens, --rank, --runs, --recompute, --memory GiB (for auto).
 // Bundled for machines without packages: npx esbuild bench/step/gpu-step.ts --bundle --platform=node --format=esm
 // --outfile=step.mjs, with WHETSTONE_ENGINE and WHETSTONE_CUDA_PLUGIN naming the two binaries.
 import { openSession } from '../../lib/engine/session.js';
-import type { AdapterModule } from '../../lib/engine/types.js';
+import { devices } from '../../lib/engine/devices.js';
+import type { AdapterModule, Recompute } from '../../lib/engine/types.js';
 import type { ModelSpec, Projection } from '../../lib/tensors.js';
 import { sharedWeights } from './shared-weights.js';
 
@@ -29,7 +30,7 @@ const SHAPES: Readonly<Record<string, ModelSpec>> = {
 const name = option('shape', 'llama3-8b'), spec = SHAPES[name];
 if (spec === undefined) throw new Error(`--shape: expected one of ${Object.keys(SHAPES).join(', ')}, got ${name}`);
 const sequence = Number(option('sequence', '4096')), tokens = Number(option('tokens', '8192')), rank = Number(option('rank', '16'));
-const runs = Number(option('runs', '20')), recompute = option('recompute', 'none') as 'none' | 'cheap', dropout = Number(option('dropout', '0'));
+const runs = Number(option('runs', '20')), recompute = option('recompute', 'none') as Recompute, dropout = Number(option('dropout', '0'));
 const targets: Projection[] = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'];
 const modules: AdapterModule[] = even(spec.layers).flatMap((_, layer) => targets.map((projection) => ({ layer, projection, rank, scale: 2 })));
 
@@ -38,7 +39,7 @@ try {
   const started = performance.now();
   const session = await openSession({
     device: 'cuda', dtype: 'bf16', spec, weights: model.weights, targets, slots: 1, rank, maxTokens: tokens,
-    maxSequences: Math.max(16, Math.ceil(tokens / sequence)), recompute,
+    maxSequences: Math.max(16, Math.ceil(tokens / sequence)), recompute, memoryBytes: Number(option('memory', '0')) * 2 ** 30,
   });
   const loadSeconds = (performance.now() - started) / 1e3;
   const slot = await session.addAdapter({ modules, seed: 1n, dropout });
@@ -56,13 +57,16 @@ try {
     losses.push(loss!.lossSum / loss!.weightSum);
   }
   const counted = times.slice(3).sort((a, b) => a - b), median = counted[counted.length >> 1]!;
+  const gpu = (await devices()).find(({ kind }) => kind === 'cuda');
+  const planned = session.memory.reduce((sum, { bytes }) => sum + bytes, 0), used = gpu === undefined ? NaN : gpu.memoryBytes - gpu.freeBytes;
   const plan = new Map<string, number>();
   for (const line of session.memory) plan.set(line.name, (plan.get(line.name) ?? 0) + line.bytes);
   console.log(JSON.stringify({
     case: 'step/gpu-step', shape: name, sequence, tokens, rank, recompute, dropout, runs, loadSeconds: Math.round(loadSeconds * 10) / 10,
     stepMs: Math.round(median * 10) / 10, spreadMs: Math.round((counted.at(-1)! - counted[0]!) * 10) / 10,
     tokensPerSecond: Math.round(tokens / median * 1e3), firstLoss: losses[0], lastLoss: losses.at(-1),
-    planGiB: Math.round([...plan.values()].reduce((a, b) => a + b, 0) / 2 ** 30 * 100) / 100,
+    planGiB: Math.round(planned / 2 ** 30 * 100) / 100, usedGiB: Math.round(used / 2 ** 30 * 100) / 100,
+    usedOverPlan: Math.round(used / planned * 1e4) / 1e4, layers: session.recompute,
     plan: Object.fromEntries([...plan].map(([key, bytes]) => [key, `${(bytes / 2 ** 30).toFixed(2)} GiB`])),
   }));
   await session.close();

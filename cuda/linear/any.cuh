@@ -28,7 +28,7 @@ template <class A, class B, class C, DropOn kOn>
 __global__ void __launch_bounds__(256) product_any_kernel(const AnyProduct p) {
   __shared__ float as[16][65], bs[16][65];
   const int tx = threadIdx.x % 16, ty = threadIdx.x / 16, m0 = blockIdx.y * 64, n0 = blockIdx.x * 64;
-  const DropStream stream = kOn == DropOn::kNothing ? DropStream{0, 0, 0, 0, 1.0f} : drop_stream(p.drop, p.streams.seed, p.streams.tick, p.site, p.slot);
+  const DropStream stream = kOn == DropOn::kNothing ? DropStream{0, 0, 0, 0, 1.0f} : drop_stream(p.drop, p.streams, p.site, p.slot);
   const A* a = static_cast<const A*>(p.a);
   const B* b = static_cast<const B*>(p.b);
   float acc[4][4] = {};

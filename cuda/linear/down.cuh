@@ -4,11 +4,12 @@
 //   backward   g[t,:]  = scale dy[t,:] B[slot]                      (B [N,R], R along memory: kTransposed true)
 //
 // Shapes   x [T,K] bf16; out and scaled [T,R]; K a multiple of 8, R of 16; kN columns of one sibling a block.
-// Siblings that share x and drop nothing go together: their matrices stand side by side as columns of one block, and x
-//          is read once for all. Otherwise each sibling is a plane of the grid.
-// How      A block of four warps owns 64 rows of one segment. Tiles of kThinK along K come through cp.async, kStages deep,
-//          each warp multiplies 16 rows with mma.sync. x is read once per block column. Bound by memory.
-// Dropout  is applied to the tile in shared memory before the product, two Philox draws for eight elements.
+// Siblings that share x go together: their matrices stand side by side as columns of one block, and x is read once for
+//          all. Otherwise each sibling is a plane of the grid.
+// How      A cluster of one to four blocks owns 64 rows of one segment and cuts K among them. Tiles of kThinK along K come
+//          through cp.async, kStages deep, each of a block's four warps multiplies 16 rows with mma.sync; the blocks' sums
+//          meet in shared memory, added in the order of their ranks. Bound by memory.
+// Dropout  clears elements of the tile in shared memory before the product; what is kept is scaled in the sums.
 #pragma once
 
 #include "linear/route.h"
@@ -43,20 +44,19 @@ struct DownArgs {
   int         together;  // siblings of one block, side by side; 1: each by itself
 };
 
-// Multiplies one tile of kThinRows x kColumns, from `column` on, in place by its dropout factors. `row` maps a batch row to
-// its counter.
+// Clears what is dropped of one tile of kThinRows x kColumns, from `column` on, in place; what is kept stays as it is. `row`
+// maps a batch row to its counter.
 template <int kColumns>
 __device__ __forceinline__ void drop_tile(bf16* tile, int pitch, const DropStream& stream, const int* row, int first, int rows, int column) {
   if (stream.threshold == 0) return;
   for (int i = threadIdx.x; i < kThinRows * kColumns / 8; i += kThinThreads) {
     const int r = i / (kColumns / 8), c = i % (kColumns / 8) * 8;
     if (r >= rows) continue;
-    float factor[8];
-    drop_eight(stream, row[first + r], column + c, factor);
-    Pack<bf16> pack = load_pack(tile + r * pitch + c);
-#pragma unroll
-    for (int j = 0; j < 8; ++j) pack.at[j] = from_f32<bf16>(to_f32(pack.at[j]) * factor[j]);
-    store_pack(tile + r * pitch + c, pack);
+    std::uint32_t mask[4];
+    drop_words(stream, row[first + r], (column + c) >> 3, mask);
+    uint4* at = reinterpret_cast<uint4*>(tile + r * pitch + c);
+    const uint4 x = *at;
+    *at = make_uint4(x.x & mask[0], x.y & mask[1], x.z & mask[2], x.w & mask[3]);
   }
 }
 
@@ -68,7 +68,7 @@ struct DownShared {
   static constexpr int kBytes = kThinStages * kStage * 2;
 };
 
-// Grid: x row tiles, y column blocks of kN within R, z siblings (1 when together).
+// Grid: x row tiles times the blocks of a cluster, y column blocks of kN within R, z siblings (1 when together).
 template <int kN, bool kTransposed>
 __global__ void __launch_bounds__(kThinThreads) linear_down_kernel(const __grid_constant__ DownArgs args) {
   using Shared = DownShared<kN, kTransposed>;
@@ -79,20 +79,21 @@ __global__ void __launch_bounds__(kThinThreads) linear_down_kernel(const __grid_
   // Column n of the block's matrix: a sibling, and a column of its own.
   const auto sibling = [&](int n) -> const DownPart& { return args.part[args.together > 1 ? n / args.rank : blockIdx.z]; };
   const auto own = [&](int n) { return args.together > 1 ? n % args.rank : n; };
-  const RowTile tile = find_tile(args.rows, blockIdx.x, kThinRows);
+  const int blocks = cluster_size(), rank = cluster_rank();
+  const RowTile tile = find_tile(args.rows, blockIdx.x / blocks, kThinRows);
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, n0 = blockIdx.y * kN;
+  const DropStream stream = drop_stream(part.drop, part.streams, part.site, tile.slot);
   float acc[kN / 8][4];
 #pragma unroll
   for (int j = 0; j < kN / 8; ++j) acc[j][0] = acc[j][1] = acc[j][2] = acc[j][3] = 0.0f;
 
   if (tile.slot >= 0) {
-    const DropStream stream = drop_stream(part.drop, part.streams.seed, part.streams.tick, part.site, tile.slot);
     const long long slab = tile.slot * args.slot_stride;
-    const int steps = (part.width + kThinK - 1) / kThinK;
+    const int all = (part.width + kThinK - 1) / kThinK, begin = all * rank / blocks, steps = all * (rank + 1) / blocks - begin;
     const auto load = [&](int step) {
       bf16* a = ring + step % kThinStages * Shared::kStage;
       bf16* b = a + kThinRows * kThinPitch;
-      const int k0 = step * kThinK;
+      const int k0 = (begin + step) * kThinK;
       if (step < steps) {
         for (int i = threadIdx.x; i < kThinRows * kThinK / 8; i += kThinThreads) {
           const int r = i / (kThinK / 8), c = i % (kThinK / 8) * 8;
@@ -119,7 +120,7 @@ __global__ void __launch_bounds__(kThinThreads) linear_down_kernel(const __grid_
       bf16* a = ring + step % kThinStages * Shared::kStage;
       const bf16* b = a + kThinRows * kThinPitch;
       if (stream.threshold != 0) {
-        drop_tile<kThinK>(a, kThinPitch, stream, args.row, tile.row, tile.rows, step * kThinK);
+        drop_tile<kThinK>(a, kThinPitch, stream, args.row, tile.row, tile.rows, (begin + step) * kThinK);
         __syncthreads();
       }
 #pragma unroll
@@ -138,24 +139,35 @@ __global__ void __launch_bounds__(kThinThreads) linear_down_kernel(const __grid_
     }
     copy_wait<0>();
   }
+  constexpr int kPitch = kN + 4;  // floats
+  float* sums = reinterpret_cast<float*>(raw);
+  __syncthreads();
 #pragma unroll
-  for (int half = 0; half < 2; ++half) {
-    const int r = warp * 16 + lane / 4 + half * 8;
-    if (r >= tile.rows) continue;
-    const long long line = static_cast<long long>(tile.row + r) * args.rank;
+  for (int half = 0; half < 2; ++half)
 #pragma unroll
     for (int j = 0; j < kN / 8; ++j) {
-      const int n = n0 + j * 8 + lane % 4 * 2;
-      if (n >= columns) continue;
-      const DownPart& mine = sibling(n);
-      const long long at = line + own(n);
-      const float x = acc[j][half * 2], y = acc[j][half * 2 + 1];
-      const float scale = tile.slot >= 0 ? static_cast<float>(mine.scale[tile.slot]) : 0.0f;
-      const float out_scale = mine.scaled == nullptr ? scale : 1.0f;
-      *reinterpret_cast<__nv_bfloat162*>(mine.out + at) = __floats2bfloat162_rn(x * out_scale, y * out_scale);
-      if (mine.scaled != nullptr) *reinterpret_cast<__nv_bfloat162*>(mine.scaled + at) = __floats2bfloat162_rn(x * scale, y * scale);
+      *reinterpret_cast<float2*>(sums + (warp * 16 + lane / 4 + half * 8) * kPitch + j * 8 + lane % 4 * 2) =
+          make_float2(acc[j][half * 2], acc[j][half * 2 + 1]);
     }
+  cluster_sync();
+  const int from = kThinRows * rank / blocks, until = min(kThinRows * (rank + 1) / blocks, tile.rows);
+  for (int i = threadIdx.x; i < (until - from) * (kN / 2); i += kThinThreads) {
+    const int r = from + i / (kN / 2), c = i % (kN / 2) * 2, n = n0 + c;
+    if (n >= columns) continue;
+    float x = 0.0f, y = 0.0f;
+    for (int block = 0; block < blocks; ++block) {
+      const float2 part_sum = cluster_read(sums + r * kPitch + c, block);
+      x += part_sum.x, y += part_sum.y;
+    }
+    const DownPart& mine = sibling(n);
+    const long long at = static_cast<long long>(tile.row + r) * args.rank + own(n);
+    const float scale = tile.slot >= 0 ? static_cast<float>(mine.scale[tile.slot]) : 0.0f;
+    x *= stream.keep, y *= stream.keep;
+    const float out_scale = mine.scaled == nullptr ? scale : 1.0f;
+    *reinterpret_cast<__nv_bfloat162*>(mine.out + at) = __floats2bfloat162_rn(x * out_scale, y * out_scale);
+    if (mine.scaled != nullptr) *reinterpret_cast<__nv_bfloat162*>(mine.scaled + at) = __floats2bfloat162_rn(x * scale, y * scale);
   }
+  cluster_sync();  // nobody leaves while another reads its sums
 }
 
 }  // namespace lora::cuda

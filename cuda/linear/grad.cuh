@@ -58,7 +58,7 @@ __global__ void __launch_bounds__(kThinThreads) linear_grad_kernel(const __grid_
   const RowTile chunk = find_tile(args.rows, blockIdx.y, kGradRows);
   if (chunk.slot < 0) return;
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  const DropStream stream = drop_stream(part.drop, part.streams.seed, part.streams.tick, part.site, chunk.slot);
+  const DropStream stream = drop_stream(part.drop, part.streams, part.site, chunk.slot);
   // Each warp owns kGradColumns / 4 columns, 16 at a time.
   constexpr int kSets = kGradColumns / 64;
   float acc[kSets][kN / 8][4] = {};
@@ -126,7 +126,7 @@ __global__ void __launch_bounds__(kThinThreads) linear_grad_kernel(const __grid_
       if (n >= columns) continue;
       float* partial = sibling(n).partial + plane;
       *reinterpret_cast<float2*>(partial + static_cast<long long>(c) * args.rank + own(n)) =
-          make_float2(acc[set][j][half * 2], acc[set][j][half * 2 + 1]);
+          make_float2(acc[set][j][half * 2] * stream.keep, acc[set][j][half * 2 + 1] * stream.keep);
     }
   }
 }

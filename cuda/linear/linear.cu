@@ -4,7 +4,6 @@
 #include "common/tensor_map.h"
 #include "entries.h"
 #include "linear/any.h"
-#include "linear/border_drop.cuh"
 #include "linear/down.cuh"
 #include "linear/grad.cuh"
 #include "linear/main_sm90.cuh"
@@ -64,11 +63,10 @@ void with_thin_columns(int rank, Work&& work) {
 
 template <bool kTransposed>
 void launch_down(lora_stream* stream, DownArgs& args, int parts) {
-  // Side by side only where that is still one block wide, and where nothing is dropped: masks differ between siblings.
+  // Side by side only where that is still one block wide.
   bool together = parts > 1 && parts * args.rank <= 64;
-  for (int p = 0; p < parts; ++p) {
-    together = together && args.part[p].x == args.part[0].x && args.part[p].width == args.part[0].width && args.part[p].drop == nullptr;
-  }
+  for (int p = 0; p < parts; ++p) together = together && args.part[p].x == args.part[0].x && args.part[p].width == args.part[0].width;
+
   args.together = together ? parts : 1;
   const int columns = args.together * args.rank;
   with_thin_columns(columns, [&](auto thin) {
@@ -76,10 +74,21 @@ void launch_down(lora_stream* stream, DownArgs& args, int parts) {
     const auto kernel = linear_down_kernel<kN, kTransposed>;
     constexpr int kBytes = DownShared<kN, kTransposed>::kBytes;
     allow_shared(kernel, kBytes);
-    const dim3 grid(static_cast<unsigned>(args.rows.tiles), static_cast<unsigned>(ceil_div(columns, kN)),
-                    static_cast<unsigned>(together ? 1 : parts));
-    kernel<<<grid, kThinThreads, kBytes, stream->handle>>>(args);
-    LORA_LAUNCHED("linear_down");
+    // Cut by width alone, so that a row's bits do not depend on how many rows there are.
+    int narrowest = args.part[0].width;
+    for (int p = 1; p < parts; ++p) narrowest = std::min(narrowest, args.part[p].width);
+    const unsigned blocks = narrowest >= 2048 ? 4 : narrowest >= 1024 ? 2 : 1;
+    cudaLaunchAttribute attribute{};
+    attribute.id = cudaLaunchAttributeClusterDimension;
+    attribute.val.clusterDim.x = blocks, attribute.val.clusterDim.y = 1, attribute.val.clusterDim.z = 1;
+    cudaLaunchConfig_t config{};
+    config.gridDim = dim3(static_cast<unsigned>(args.rows.tiles) * blocks, static_cast<unsigned>(ceil_div(columns, kN)),
+                          static_cast<unsigned>(together ? 1 : parts));
+    config.blockDim = dim3(kThinThreads);
+    config.dynamicSmemBytes = kBytes;
+    config.stream = stream->handle;
+    config.attrs = &attribute, config.numAttrs = 1;
+    LORA_CUDA(cudaLaunchKernelEx(&config, kernel, args));
   });
 }
 
@@ -90,7 +99,7 @@ bool wide_tile(std::int64_t row_tiles, std::int64_t columns, int units) {
   return wide <= narrow;
 }
 
-template <bool kBackward>
+template <bool kBackward, bool kDrop = false>
 void launch_main(lora_stream* stream, MainArgs& args) {
   std::int64_t columns = 0;
   for (int p = 0; p < (kBackward ? 1 : args.parts); ++p) columns += args.part[p].columns;
@@ -103,7 +112,7 @@ void launch_main(lora_stream* stream, MainArgs& args) {
     }
     const auto launch_cluster = [&](auto blocks) {
       constexpr int kCluster = blocks.value;
-      const auto kernel = linear_main_sm90_kernel<kTileN, kBackward, kCluster>;
+      const auto kernel = linear_main_sm90_kernel<kTileN, kBackward, kCluster, kDrop>;
       allow_shared(kernel, MainShared<kTileN>::kBytes);
       const std::int64_t sets = ceil_div(args.rows.tiles, kCluster) * args.column_tiles;
       cudaLaunchAttribute attribute{};
@@ -200,7 +209,7 @@ void launch_grad(lora_stream* stream, const lora_route& route, GradArgs& args, i
       args.part[p].partial = workspace.take<float>(static_cast<std::size_t>(rows.tiles) * args.part[p].columns * args.rank);
     }
     bool together = parts > 1 && parts * args.rank <= 64;
-    for (int p = 0; p < parts; ++p) together = together && args.part[p].wide == args.part[0].wide && args.part[p].drop == nullptr;
+    for (int p = 0; p < parts; ++p) together = together && args.part[p].wide == args.part[0].wide;
     args.together = together ? parts : 1;
     const int thin_columns = args.together * args.rank;
     with_thin_columns(thin_columns, [&](auto thin) {
@@ -227,9 +236,8 @@ void backward_fast(lora_stream* stream, const lora_linear_bwd_args* calls, int c
   bf16* g[kMaxParts] = {};
   DownArgs down{};
   GradArgs da{}, db{};
-  BorderArgs border{};
   int adapters = 0, trained = 0;
-  bool dropping = false;
+  const lora_pair* dropping = nullptr;
   for (int i = 0; i < count; ++i) {
     const lora_linear_bwd_args& call = calls[i];
     const lora_pair& pair = call.pair;
@@ -237,18 +245,17 @@ void backward_fast(lora_stream* stream, const lora_linear_bwd_args* calls, int c
     const int n = static_cast<int>(call.dy.shape[1]), k = static_cast<int>(call.w.codes.shape[1]);
     g[i] = workspace.take<bf16>(static_cast<std::size_t>(tokens) * pair.rank);
     down.part[adapters] = DownPart{ptr<bf16>(call.dy), static_cast<bf16*>(pair.b), g[i], nullptr, nullptr, {}, pair.scale, 0, n};
-    border.part[adapters] = BorderPart{g[i], static_cast<bf16*>(pair.a), pair.drop, pair.streams, pair.site};
-    dropping = dropping || pair.drop != nullptr;
+    if (pair.drop != nullptr) dropping = &pair;
     if (pair.da != nullptr) {
       da.part[trained] = GradPart{ptr<bf16>(call.x), g[i], nullptr, static_cast<float*>(pair.da), nullptr, pair.drop, pair.streams, pair.site, k};
       db.part[trained] = GradPart{ptr<bf16>(call.dy), ptr<bf16>(call.u), nullptr, static_cast<float*>(pair.db), pair.scale, nullptr, {}, 0, n};
       ++trained;
     }
     ++adapters;
-    down.slot_stride = da.slot_stride = db.slot_stride = border.slot_stride = pair.slot_stride;
-    down.rank = da.rank = db.rank = border.rank = pair.rank;
+    down.slot_stride = da.slot_stride = db.slot_stride = pair.slot_stride;
+    down.rank = da.rank = db.rank = pair.rank;
   }
-  down.row = da.row = db.row = border.row = route.row_dev;
+  down.row = da.row = db.row = route.row_dev;
   if (adapters > 0) {
     each_piece(route, kThinRows, [&](const RowTiles& rows) {
       down.rows = rows;
@@ -257,27 +264,19 @@ void backward_fast(lora_stream* stream, const lora_linear_bwd_args* calls, int c
   }
   if (calls[0].dx.data != nullptr) {
     const int k = static_cast<int>(calls[0].w.codes.shape[1]);
-    const bool border_first = dropping && adapters > 0;
-    if (border_first) {
-      border.parts = adapters, border.dx = ptr<bf16>(calls[0].dx), border.width = k, border.add = calls[0].dx_write == LORA_ADD;
-      each_piece(route, kThinRows, [&](const RowTiles& rows) {
-        border.rows = rows;
-        linear_border_drop_kernel<<<dim3(static_cast<unsigned>(ceil_div(k, 64)), static_cast<unsigned>(rows.tiles)), kThinThreads, 0,
-                                    stream->handle>>>(border);
-        LORA_LAUNCHED("linear_border_drop");
-      });
-    }
     each_piece(route, kTileM, [&](const RowTiles& rows) {
       MainArgs args{};
       args.rows = rows, args.parts = count, args.slots = slots, args.dx = ptr<bf16>(calls[0].dx);
-      args.add = border_first || calls[0].dx_write == LORA_ADD;
+      args.add = calls[0].dx_write == LORA_ADD;
+      if (dropping != nullptr) args.drop = dropping->drop, args.streams = dropping->streams, args.site = dropping->site, args.row = route.row_dev;
       for (int i = 0; i < count; ++i) {
         MainPart& part = args.part[i];
         part.columns = k, part.steps = static_cast<int>(ceil_div(calls[i].dy.shape[1], kTileK));
-        part.rank = g[i] != nullptr && !border_first ? calls[i].pair.rank : 0;
-        backward_maps(part, calls[i], border_first ? nullptr : g[i], slots);
+        part.rank = g[i] != nullptr ? calls[i].pair.rank : 0;
+        backward_maps(part, calls[i], g[i], slots);
       }
-      launch_main<true>(stream, args);
+      if (dropping != nullptr) launch_main<true, true>(stream, args);
+      else launch_main<true>(stream, args);
     });
   }
   if (trained > 0) {
@@ -290,7 +289,7 @@ void backward_fast(lora_stream* stream, const lora_linear_bwd_args* calls, int c
 
 namespace {
 
-// Siblings of one launch lie in one slab and have one rank.
+// Siblings of one launch lie in one slab, have one rank, and drop the same elements of their input.
 template <class Call>
 bool one_slab(const Call* calls, int count) {
   const lora_pair* first = nullptr;
@@ -298,7 +297,8 @@ bool one_slab(const Call* calls, int count) {
     const lora_pair& pair = calls[i].pair;
     if (pair.a == nullptr) continue;
     if (first == nullptr) first = &pair;
-    if (pair.rank != first->rank || pair.slot_stride != first->slot_stride) return false;
+    if (pair.rank != first->rank || pair.slot_stride != first->slot_stride || pair.drop != first->drop) return false;
+    if (pair.drop != nullptr && (pair.site != first->site || pair.streams.seed != first->streams.seed || pair.streams.tick != first->streams.tick)) return false;
   }
   return true;
 }

@@ -8,13 +8,14 @@
 // Cluster  Two blocks of neighbouring row tiles share their column tile: each brings half of the right operand for both,
 //          which takes a third off the traffic between L2 and the multiprocessors, the limit of this kernel without it.
 // How      Persistent blocks of three warpgroups: one thread of the first keeps a ring of kStages tiles full through the
-//          copy engine, two consumers of 64 x kTileN each run wgmma from shared memory. When the K loop of a tile ends,
+//          copy engine, two consumers of 64 x kTileN each run wgmma from shared memory. Before the K loop of a tile begins,
 //          the border is R / 16 more of the same instructions on tiles of us and B (or g and A): the adapter costs
-//          no pass over y. W's backward operand is read MN-major from the same matrix, so no transposed copy exists.
+//          no pass over y. In backward the border comes first, so that dropout can clear it before anything else is added. W's backward operand is read MN-major from the same matrix, so no transposed copy exists.
 // Order    Row tiles go in groups of kGroup, columns outer, so that the blocks at work share panels in L2.
 #pragma once
 
 #include "linear/route.h"
+#include "prim/drop.cuh"
 #include "prim/copy.cuh"
 #include "prim/mma_sm90.cuh"
 #include "prim/pack.cuh"
@@ -51,9 +52,45 @@ struct MainArgs {
   int      parts, column_tiles, slots;
   bf16*    dx;
   int      add;  // dx is added to
+  // Dropout of the border, in backward (kDrop): siblings share their input, and so its mask.
+  const float* drop;
+  lora_streams streams;
+  unsigned     site;
+  const int*   row;
 };
 
-template <int kTileN, bool kBackward, int kCluster>
+// Dropout's factors on a consumer's 64 x 8 kChunks tile of sums whose first column is 8 eight. Each lane of a quad draws for
+// one of four neighbouring chunks of eight columns and the four share what they drew.
+template <int kChunks>
+__device__ __forceinline__ void drop_border(float (&acc)[kChunks * 4], const DropStream& stream, const int* row, const RowTile& rows, int first,
+                                            unsigned eight) {
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
+  const unsigned threshold = stream.threshold << 16;
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    const int mine = first + warp * 16 + lane / 4 + half * 8;
+    const unsigned counter = mine < rows.rows ? row[rows.row + mine] : 0;
+#pragma unroll
+    for (int j = 0; j < kChunks; j += 4) {
+      const lora_philox4 draws = lora_drop_draws(stream.seed, eight + j + lane % 4, counter, stream.site, stream.tick);
+      unsigned kept = 0;
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        kept |= ((draws.v[i] << 16) >= threshold ? 1u << (2 * i) : 0u) | (draws.v[i] >= threshold ? 2u << (2 * i) : 0u);
+      }
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const unsigned theirs = __shfl_sync(0xffffffffu, kept, (lane & ~3) | i) >> (lane % 4 * 2);
+        float& low = acc[(j + i) * 4 + half * 2];
+        float& high = acc[(j + i) * 4 + half * 2 + 1];
+        low = theirs & 1 ? low * stream.keep : 0.0f;
+        high = theirs & 2 ? high * stream.keep : 0.0f;
+      }
+    }
+  }
+}
+
+template <int kTileN, bool kBackward, int kCluster, bool kDrop>
 __global__ void __launch_bounds__(kMainThreads, 1) linear_main_sm90_kernel(const __grid_constant__ MainArgs args) {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
   using Shared = MainShared<kTileN>;
@@ -118,12 +155,16 @@ __global__ void __launch_bounds__(kMainThreads, 1) linear_main_sm90_kernel(const
         place(tile, rows, column_tile);
         const int only = kBackward ? 0 : part_of(column_tile);
         const int column = (column_tile - (kBackward ? 0 : args.part[only].first)) * kTileN;
-        for (int p = only; p < (kBackward ? args.parts : only + 1); ++p) {
+        const int end = kBackward ? args.parts : only + 1;
+        for (int p = only; p < end; ++p) {
           const MainPart& part = args.part[p];
-          for (int step = 0; step < part.steps; ++step) load(part.left, part.right, step * kTileK, rows.row, column, 0, true);
           // Rows without an adapter take a slot past the last: zeros.
           const int slot = rows.slot >= 0 ? rows.slot : args.slots;
           for (int r = 0; r < part.rank; r += kTileK) load(part.left_border, part.right_border, r, rows.row, column, slot, false);
+        }
+        for (int p = only; p < end; ++p) {
+          const MainPart& part = args.part[p];
+          for (int step = 0; step < part.steps; ++step) load(part.left, part.right, step * kTileK, rows.row, column, 0, true);
         }
       }
     }
@@ -186,9 +227,19 @@ __global__ void __launch_bounds__(kMainThreads, 1) linear_main_sm90_kernel(const
       }
       advance();
     };
-    for (int p = only; p < (kBackward ? args.parts : only + 1); ++p) {
-      for (int step = 0; step < args.part[p].steps; ++step) multiply();
+    const int end = kBackward ? args.parts : only + 1;
+    for (int p = only; p < end; ++p) {
       for (int r = 0; r < args.part[p].rank; r += kTileK) multiply_border(min(kTileK, args.part[p].rank - r) / 16);
+    }
+    if constexpr (kDrop) {
+      wgmma_wait<0>();
+      if (previous >= 0) release(previous);
+      previous = -1;
+      const DropStream stream = drop_stream(args.drop, args.streams, args.site, rows.slot);
+      drop_border<kTileN / 8>(acc, stream, args.row, rows, consumer * 64, column_tile * (kTileN / 8));
+    }
+    for (int p = only; p < end; ++p) {
+      for (int step = 0; step < args.part[p].steps; ++step) multiply();
     }
     wgmma_wait<0>();
     release(previous);

@@ -1,7 +1,8 @@
 // The doctor's look at the native side: which addon is loaded, what the processor has, why there is no GPU.
 
 import { existsSync } from 'node:fs';
-import { cpuInfo, devices, pluginPaths, whyNoCuda } from '../engine/devices.js';
+import { cpuInfo, devices, whyNoCuda } from '../engine/devices.js';
+import { pluginPaths } from '../engine/plugin-paths.js';
 import { addonPaths, loadAddon } from '../engine/native.js';
 import { bytes } from '../track/format.js';
 import type { Finding } from './doctor.js';

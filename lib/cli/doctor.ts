@@ -18,7 +18,8 @@ export interface Finding {
   readonly advice?: string;
 }
 
-export async function doctorCommand(output: Output): Promise<number> {
+export async function doctorCommand(output: Output, _options: object, run?: string): Promise<number> {
+  if (run !== undefined) return (await import('./doctor-run.js')).doctorRun(output, run);
   const findings = [versions(), ...(await examineNative()), memory(), ...(await folders(output.streams.env))];
   const healthy = findings.every(({ status }) => status !== 'problem');
   const c = output.terminal.colors;

@@ -99,6 +99,13 @@ export function buildProgram(streams: Streams, finish: (code: number) => void): 
   withSampling(withModel(command('chat', 'talk with a model')), 512)
     .option('--system <text>', 'what the model is told first')
     .action(run(async () => (await import('./chat.js')).chatCommand));
+  command('report', 'everything about a run on one page: report.html and report.json')
+    .argument('<run>', 'output folder of a training run')
+    .option('--output <file>', 'the page; absent: report.html in the run\'s folder')
+    .option('--open', 'show it in a browser')
+    .option('--samples <n>', 'held-out prompts to answer before and after; 0: none, no model is loaded', number(0, true), 4)
+    .option('--device <device>', 'where the samples are made; absent: as the run was')
+    .action(run(async () => (await import('./report.js')).reportCommand));
   command('merge', 'write a model with an adapter folded in')
     .requiredOption('--model <model>', 'folder of a model, or its name on the hub')
     .option('--revision <name>', 'branch, tag or commit on the hub')
@@ -109,7 +116,14 @@ export function buildProgram(streams: Streams, finish: (code: number) => void): 
   addDataCommands(program, { command: commandOf, run });
   command('devices', 'list what can compute here')
     .action(run(async () => (await import('./devices.js')).devicesCommand));
-  command('doctor', 'look at the installation and say what is missing')
+  command('build-cuda', 'compile the CUDA plugin with nvcc and put it where it is looked for')
+    .option('--nvcc <path>', 'the compiler; absent: CUDACXX, CUDA_HOME, CUDA_PATH, the PATH, the usual folders')
+    .option('--arch <names>', 'machine code for these (90a, 100a …), or ptx80 for any newer card; absent: 90a,ptx80', list)
+    .option('--jobs <n>', 'compilers at once; absent: one per core', number(1, true))
+    .option('--force', 'compile everything again')
+    .action(run(async () => (await import('./build-cuda.js')).buildCudaCommand));
+  command('doctor', 'look at the installation, or at a run, and say what is wrong with it')
+    .argument('[run]', 'output folder of a training run; absent: the installation')
     .action(run(async () => (await import('./doctor.js')).doctorCommand));
   withEngine(command('quickstart', 'fine-tune the embedded model on the embedded task, and show what it learned'))
     .option('--output <folder>', 'folder of the run', 'runs/quickstart')

@@ -28,6 +28,8 @@ function promptParts(record: DataRecord): readonly string[] {
     case 'completion': return [record.prompt];
     case 'alpaca': return [record.instruction, record.input];
     case 'messages': return record.messages.slice(0, firstAnswer(record.messages)).map(messageText);
+    case 'preference':
+    case 'labelled': return record.prompt.map(messageText);
   }
 }
 
@@ -37,6 +39,8 @@ function answerParts(record: DataRecord): readonly string[] {
     case 'completion': return [record.completion];
     case 'alpaca': return [record.output];
     case 'messages': return record.messages.slice(firstAnswer(record.messages)).map(messageText);
+    case 'preference': return [...record.chosen, ...record.rejected].map(messageText);
+    case 'labelled': return record.completion.map(messageText);
   }
 }
 

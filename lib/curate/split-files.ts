@@ -1,13 +1,12 @@
 // A split written to files: one pass to plan, one to write, rows streamed from one file to the next. The folder is
 // complete or as it was: files take their names when all are written.
-import { createHash } from 'node:crypto';
-import type { Hash } from 'node:crypto';
-import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fingerprintFiles } from '../data/fingerprint.js';
-import type { RawRow, Source } from '../data/source.js';
+import type { Source } from '../data/source.js';
 import { dataError } from '../errors.js';
+import { rowJson, RowWriter, temporary } from './row-writer.js';
+import type { WrittenPart } from './row-writer.js';
 import { readKeys, encodeKeys } from './split-keys.js';
 import { planSplit } from './split-plan.js';
 import type { SplitOptions, SplitReport } from './split-plan.js';
@@ -23,13 +22,6 @@ export interface SplitFilesOptions extends Omit<SplitOptions, 'previous' | 'onPr
   /** Says how the near-duplicate search was set, for the report. */
   readonly nearName?: string;
   readonly onProgress?: (stage: 'plan' | 'write', rows: number) => void;
-}
-
-export interface WrittenPart {
-  readonly file: string;
-  readonly rows: number;
-  readonly bytes: number;
-  readonly sha256: string;
 }
 
 /** What lies in split.json. */
@@ -58,10 +50,10 @@ export async function splitFiles(source: Source, folder: string, options: SplitF
     onProgress: (rows) => onProgress?.('plan', rows),
   });
   await mkdir(folder, { recursive: true });
-  const writers = new Map<number, PartWriter>();
-  const writer = (part: number): PartWriter => {
+  const writers = new Map<number, RowWriter>();
+  const writer = (part: number): RowWriter => {
     let one = writers.get(part);
-    if (one === undefined) writers.set(part, (one = new PartWriter(path.join(folder, `${PARTS[part]!}.jsonl`))));
+    if (one === undefined) writers.set(part, (one = new RowWriter(path.join(folder, `${PARTS[part]!}.jsonl`))));
     return one;
   };
   writer(0);
@@ -90,7 +82,7 @@ export async function splitFiles(source: Source, folder: string, options: SplitF
     const report = path.join(folder, REPORT_FILE);
     await writeFile(temporary(keys), encodeKeys(plan.keys()));
     await writeFile(temporary(report), `${JSON.stringify(record, undefined, 2)}\n`);
-    for (const one of writers.values()) await rename(temporary(one.file), one.file);
+    for (const one of writers.values()) await one.publish();
     await rename(temporary(keys), keys);
     await rename(temporary(report), report);
     return record;
@@ -101,65 +93,6 @@ export async function splitFiles(source: Source, folder: string, options: SplitF
   }
 }
 
-/** A row as one line of JSON: as it stood in its file where JavaScript would change it. */
-export function rowJson(raw: Pick<RawRow, 'value' | 'text'>): string {
-  return raw.text ?? JSON.stringify(raw.value);
-}
-
-function temporary(file: string): string {
-  return path.join(path.dirname(file), `.${path.basename(file)}.partial`);
-}
-
 function changed(at: { readonly file: string; readonly row: number }): Error {
   return dataError({ file: at.file, row: at.row }, 'expected the same rows in both passes, came others: a file changed while it was split. Split again');
-}
-
-/** One file of rows, with what was written so far. */
-class PartWriter {
-  readonly file: string;
-  readonly #hash: Hash = createHash('sha256');
-  #handle: FileHandle | undefined;
-  #buffer: string[] = [];
-  #rows = 0;
-  #bytes = 0;
-
-  constructor(file: string) {
-    this.file = file;
-  }
-
-  get written(): WrittenPart {
-    return { file: path.basename(this.file), rows: this.#rows, bytes: this.#bytes, sha256: this.#hash.copy().digest('hex') };
-  }
-
-  add(line: string): void {
-    this.#buffer.push(line, '\n');
-    this.#rows++;
-  }
-
-  /** Writes what was added. */
-  async drain(): Promise<void> {
-    const bytes = Buffer.from(this.#buffer.join(''));
-    this.#buffer = [];
-    try {
-      this.#handle ??= await open(temporary(this.file), 'w');
-      for (let done = 0; done < bytes.length;) done += (await this.#handle.write(bytes, done)).bytesWritten;
-    } catch (error) {
-      throw dataError({ file: this.file }, `cannot be written: ${(error as Error).message}. Free some space or name another folder`, { cause: error });
-    }
-    this.#hash.update(bytes);
-    this.#bytes += bytes.length;
-  }
-
-  async end(): Promise<void> {
-    await this.drain();
-    await this.#handle?.sync();
-    await this.#handle?.close();
-    this.#handle = undefined;
-  }
-
-  async abandon(): Promise<void> {
-    await this.#handle?.close();
-    this.#handle = undefined;
-    await rm(temporary(this.file), { force: true });
-  }
 }

@@ -81,7 +81,7 @@ export async function planSplit(source: Source, options: SplitOptions): Promise<
   const seen = new Set<string>();
   const rowKeys = new KeyLists();
   const takeRow = (raw: RawRow): string => {
-    const record = toRecord(raw, records.detection.format, options.fields);
+    const record = toRecord(raw, records.detection.format, records.detection.mapping);
     const text = recordText(record);
     const own = keyOf(normalText(text), 'content');
     const units = groupedBy.flatMap((name) => {

@@ -47,6 +47,8 @@ export interface BadRowSummary {
   readonly first: readonly BadRow[];
   /** Where they are kept; absent when nobody asked for that, or there are none. */
   readonly keptIn?: string;
+  /** Why they could not be kept. */
+  readonly problem?: string;
 }
 
 const SHOWN = 5;
@@ -87,12 +89,13 @@ export class BadRowKeeper {
   async close(): Promise<BadRowSummary> {
     await this.#writing;
     if (this.#handle !== undefined) await (await this.#handle.catch(() => undefined))?.close();
-    else if (this.#file !== undefined) await rm(this.#file, { force: true });
-    if (this.#failure !== undefined) throw this.#failure;
+    else if (this.#file !== undefined) await rm(this.#file, { force: true }).catch(() => undefined);
+    const failed = this.#failure !== undefined;
     return {
       count: this.#count,
       first: this.#first,
-      ...(this.#file === undefined || this.#count === 0 ? {} : { keptIn: this.#file }),
+      ...(this.#file === undefined || this.#count === 0 || failed ? {} : { keptIn: this.#file }),
+      ...(failed ? { problem: (this.#failure as Error).message } : {}),
     };
   }
 }

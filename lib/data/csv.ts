@@ -40,6 +40,27 @@ async function* readTable(
   }
 }
 
+/** One record with the file's header, both as bytes. */
+export function tableRow(
+  header: Buffer, record: Buffer, delimiter: ',' | '\t', file: string, row: number,
+): Readonly<Record<string, unknown>> {
+  const one = (bytes: Buffer): ScannedRecord => {
+    const scanner = new RecordScanner(FILE_START, {
+      delimiter, longest: LONGEST_ROW,
+      refuse: (_, problem) => {
+        throw dataError({ file, row }, problem);
+      },
+    });
+    const [found] = [...scanner.push(bytes, 0), ...scanner.end()];
+    if (found === undefined) throw dataError({ file, row }, 'expected a record, came nothing');
+    return found;
+  };
+  const names = checkHeader(cells(one(withoutMark(header)), file, delimiter), file, delimiter);
+  return rowMaker(names)(cells(one(record), file, delimiter), file, row);
+}
+
+const withoutMark = (bytes: Buffer): Buffer => (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes);
+
 /** Records of one chunk at a time. */
 async function* scan(
   file: string,

@@ -2,38 +2,37 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { parquetMetadataAsync, parquetReadObjects, type AsyncBuffer, type FileMetaData } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import { dataError } from '../errors.js';
-import { refuse } from './bad-rows.js';
+import { dataError, isEngineError } from '../errors.js';
+import { refuse, type BadRow } from './bad-rows.js';
 import { asRow } from './json-row.js';
-import type { FileRow, RowReader } from './row.js';
+import { SOURCE_START, type FileRow, type RawRow, type RowReader } from './row.js';
 
 const ROWS_PER_BATCH = 1024;
 /** Most bytes that a row group may unpack to. Writers make groups of some megabytes to a gigabyte. */
 const LARGEST_GROUP = 4 * 1024 ** 3;
 
+/** An open file, to be read group by group in any order. */
+export interface ParquetFile {
+  readonly file: string;
+  /** Rows of each group. */
+  readonly groups: readonly number[];
+  read(group: number): Promise<(RawRow | BadRow)[]>;
+  close(): Promise<void>;
+}
+
 export const readParquet: RowReader = async function* (file, from, options) {
-  const handle = await open(file, 'r').catch((error: Error) => {
-    throw dataError({ file }, `cannot be read: ${error.message}`, { cause: error });
-  });
+  const parquet = await openGroups(file);
   try {
-    const buffer = await checkedBuffer(file, handle);
-    const metadata = await guard(file, () => parquetMetadataAsync(buffer));
     let begin = 0;
-    for (const [number, count] of groupSizes(file, metadata).entries()) {
+    for (const [number, count] of parquet.groups.entries()) {
       const rowStart = Math.max(begin, from.offset);
       const rowEnd = begin + count;
       begin = rowEnd;
       if (rowStart >= rowEnd) continue;
       options.signal?.throwIfAborted();
-      let objects: Record<string, unknown>[];
+      let objects: readonly unknown[];
       try {
-        checkSize(file, metadata, number, rowStart);
-        objects = await guard(file, () =>
-          parquetReadObjects({ file: buffer, metadata, compressors, rowStart, rowEnd, rowFormat: 'object' }),
-        );
-        if (objects.length !== rowEnd - rowStart) {
-          throw damaged(file, `${objects.length} rows where the footer says ${rowEnd - rowStart}`);
-        }
+        objects = await parquet.objects(number, rowStart, rowEnd);
       } catch (error) {
         // One group that cannot be read says nothing about the others.
         refuse(error, options);
@@ -45,8 +44,7 @@ export const readParquet: RowReader = async function* (file, from, options) {
         for (let i = at; i < Math.min(objects.length, at + ROWS_PER_BATCH); i++) {
           const row = rowStart + i + 1;
           try {
-            const value = await guard(file, () => plain(objects[i]));
-            rows.push({ value: asRow(value, file, row), row, after: { offset: row, row } });
+            rows.push({ value: await valueOf(file, row, objects[i]), row, after: { offset: row, row } });
           } catch (error) {
             refuse(error, options);
           }
@@ -55,9 +53,65 @@ export const readParquet: RowReader = async function* (file, from, options) {
       }
     }
   } finally {
-    await handle.close();
+    await parquet.handle.close();
   }
 };
+
+export async function openParquet(file: string): Promise<ParquetFile> {
+  const { groups, objects, handle } = await openGroups(file);
+  return {
+    file,
+    groups,
+    close: () => handle.close(),
+    read: async (group) => {
+      const begin = groups.slice(0, group).reduce((sum, size) => sum + size, 0);
+      const size = groups[group] as number;
+      const bad = (row: number, error: unknown): BadRow => {
+        if (!isEngineError(error, 'ERR_DATA')) throw error;
+        return { file, row, reason: error.message };
+      };
+      try {
+        const found = await objects(group, begin, begin + size);
+        return await Promise.all(found.map(async (object, i) => {
+          const row = begin + i + 1;
+          return valueOf(file, row, object).then(
+            (value): RawRow => ({ value, file, row, index: 0, after: SOURCE_START }), (error: unknown) => bad(row, error));
+        }));
+      } catch (error) {
+        return Array.from({ length: size }, (_, i) => bad(begin + i + 1, error));
+      }
+    },
+  };
+}
+
+async function openGroups(file: string) {
+  const handle = await open(file, 'r').catch((error: Error) => {
+    throw dataError({ file }, `cannot be read: ${error.message}`, { cause: error });
+  });
+  try {
+    const buffer = await checkedBuffer(file, handle);
+    const metadata = await guard(file, () => parquetMetadataAsync(buffer));
+    const groups = groupSizes(file, metadata);
+    const objects = async (number: number, rowStart: number, rowEnd: number): Promise<readonly unknown[]> => {
+      checkSize(file, metadata, number, rowStart);
+      const found = await guard(file, () =>
+        parquetReadObjects({ file: buffer, metadata, compressors, rowStart, rowEnd, rowFormat: 'object' }),
+      );
+      if (found.length !== rowEnd - rowStart) {
+        throw damaged(file, `${found.length} rows where the footer says ${rowEnd - rowStart}`);
+      }
+      return found;
+    };
+    return { handle, groups, objects };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+async function valueOf(file: string, row: number, object: unknown): Promise<Readonly<Record<string, unknown>>> {
+  return asRow(await guard(file, () => plain(object)), file, row);
+}
 
 function groupSizes(file: string, metadata: FileMetaData): number[] {
   const sizes = metadata.row_groups.map((group) => Number(group.num_rows));

@@ -30,3 +30,26 @@ export type ReadRowsOptions = ReadOptions & TextOptions;
 
 /** Yields rows in batches; starts at a position that an earlier row gave. */
 export type RowReader = (file: string, from: FilePosition, options: ReadRowsOptions) => AsyncGenerator<FileRow[]>;
+
+/** Where to go on: a plain object, safe to keep in a checkpoint. */
+export interface SourcePosition {
+  /** Index into the source's list of files. */
+  readonly file: number;
+  readonly at: FilePosition;
+  /** Rows before it, over all files. */
+  readonly index: number;
+}
+
+export interface RawRow {
+  readonly value: Readonly<Record<string, unknown>>;
+  readonly file: string;
+  /** 1-based line or element in its file. */
+  readonly row: number;
+  /** 0-based over all files. */
+  readonly index: number;
+  readonly after: SourcePosition;
+  /** The row as JSON text, where reading it as JavaScript would change it (see exact.ts). */
+  readonly text?: string;
+}
+
+export const SOURCE_START: SourcePosition = { file: 0, at: FILE_START, index: 0 };

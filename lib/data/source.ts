@@ -4,30 +4,9 @@ import { access } from 'node:fs/promises';
 import { dataError } from '../errors.js';
 import { refuse } from './bad-rows.js';
 import { expandFiles, readerFor } from './files.js';
-import { FILE_START, type FilePosition, type ReadRowsOptions } from './row.js';
+import { FILE_START, SOURCE_START, type RawRow, type ReadRowsOptions, type SourcePosition } from './row.js';
 
-/** Where to go on: a plain object, safe to keep in a checkpoint. */
-export interface SourcePosition {
-  /** Index into the source's list of files. */
-  readonly file: number;
-  readonly at: FilePosition;
-  /** Rows before it, over all files. */
-  readonly index: number;
-}
-
-export interface RawRow {
-  readonly value: Readonly<Record<string, unknown>>;
-  readonly file: string;
-  /** 1-based line or element in its file. */
-  readonly row: number;
-  /** 0-based over all files. */
-  readonly index: number;
-  readonly after: SourcePosition;
-  /** The row as JSON text, where reading it as JavaScript would change it (see exact.ts). */
-  readonly text?: string;
-}
-
-export const SOURCE_START: SourcePosition = { file: 0, at: FILE_START, index: 0 };
+export { SOURCE_START, type RawRow, type SourcePosition } from './row.js';
 
 export class Source implements AsyncIterable<RawRow> {
   readonly files: readonly string[];
@@ -64,6 +43,17 @@ export class Source implements AsyncIterable<RawRow> {
         refuse(error, options);
       }
     }
+  }
+
+  /** Up to `count` rows from the start; bad ones on the way are passed over without being told twice. */
+  async first(count: number): Promise<RawRow[]> {
+    const found: RawRow[] = [];
+    const quiet = this.#options.onBad === undefined ? this : new Source(this.files, { ...this.#options, onBad: () => undefined });
+    for await (const rows of quiet.batches()) {
+      found.push(...rows.slice(0, count - found.length));
+      if (found.length >= count) break;
+    }
+    return found;
   }
 
   /** Row by row. */

@@ -5,7 +5,9 @@ import type {
   NativeAdapterConfig, NativeBatch, NativeGenerateSequence, NativeSessionOptions, NativeUpdateRule,
 } from './binding.js';
 import { finite, integer, ints, refuse, seed64 } from './failure.js';
-import type { AdapterOptions, GenerateSequence, SessionOptions, UpdateRule } from './types.js';
+import type { AdapterOptions, GenerateSequence, Recompute, SessionOptions, UpdateRule } from './types.js';
+
+export const RECOMPUTE: readonly Recompute[] = ['none', 'cheap', 'layer', 'auto'];
 
 function toDevice(device: string): Pick<NativeSessionOptions, 'device' | 'ordinal'> {
   if (device === 'cpu') return { device: 'cpu', ordinal: 0 };
@@ -22,7 +24,7 @@ export function toNativeOptions(options: SessionOptions): NativeSessionOptions {
   const dtype = options.dtype ?? 'f32';
   if (dtype !== 'f32' && dtype !== 'bf16') refuse('dtype', '"f32" or "bf16"', dtype);
   const recompute = options.recompute ?? 'none';
-  if (recompute !== 'none' && recompute !== 'cheap') refuse('recompute', '"none" or "cheap"', recompute);
+  if (!RECOMPUTE.includes(recompute)) refuse('recompute', '"none", "cheap", "layer" or "auto"', recompute);
   if (slots > 0 && targets.length === 0) refuse('targets', 'the projections that adapters attach to', 'none');
   return {
     ...toDevice(options.device ?? 'cpu'),
@@ -39,6 +41,7 @@ export function toNativeOptions(options: SessionOptions): NativeSessionOptions {
     recompute,
     cacheTokens,
     cacheSequences: integer('cacheSequences', cacheSequences, 0, 2 ** 20),
+    memoryBytes: integer('memoryBytes', options.memoryBytes ?? 0, 0, Number.MAX_SAFE_INTEGER),
   };
 }
 

@@ -44,11 +44,28 @@ export interface NativeSessionOptions {
   readonly rank: number; // largest rank; padded to 16 inside
   readonly maxTokens: number; // largest T of accumulate and evaluate
   readonly maxSequences: number; // largest Q of a batch
-  readonly recompute: 'none' | 'cheap';
+  readonly recompute: 'none' | 'cheap' | 'layer' | 'auto';
   readonly training: boolean; // false: no gradients, no optimizer state
   /** Key/value cache for generation: rows in all, and sequences at once. 0: no generation. */
   readonly cacheTokens: number;
   readonly cacheSequences: number;
+  /** Most that the session may take on its device; 0: what is free. */
+  readonly memoryBytes: number;
+}
+
+/** Layers of each recompute policy, in this order from the first on. */
+export interface NativeRecompute {
+  readonly keep: number;
+  readonly cheap: number;
+  readonly again: number;
+}
+
+/** What a session would take. `available` is what its lines may sum up to; `recompute` what "auto" becomes. */
+export interface NativePlan {
+  readonly lines: readonly { readonly name: string; readonly bytes: number }[];
+  readonly available: number;
+  readonly fits: boolean;
+  readonly recompute: NativeRecompute;
 }
 
 export interface NativeAdapterModule {
@@ -133,6 +150,8 @@ export interface NativeGenerated {
 export interface NativeSession {
   /** The allocator's own list. */
   memory(): readonly { readonly name: string; readonly bytes: number }[];
+  /** What the recompute policy came to. */
+  recompute(): NativeRecompute;
   addAdapter(config: NativeAdapterConfig): Promise<number>;
   removeAdapter(slot: number): Promise<void>;
   accumulate(ticket: number, batch: NativeBatch): Promise<readonly NativeSlotLoss[]>;
@@ -180,6 +199,11 @@ export interface NativeAddon {
   cpuInfo(): { readonly isa: string; readonly available: readonly string[]; readonly threads: number };
   /** Devices of the CPU backend, or of the plugin at `plugin`. Rejects with ERR_BACKEND_UNAVAILABLE. */
   devices(plugin?: string): Promise<readonly NativeDevice[]>;
+  /**
+   * What a session would take, before anything is taken; `weights` are not looked at. Device "cuda" without a plugin and
+   * with memoryBytes answers for a GPU that is not here.
+   */
+  planMemory(options: NativeSessionOptions): Promise<NativePlan>;
   openSession(
     ticket: number, options: NativeSessionOptions, onProgress?: (done: number, total: number) => void,
   ): Promise<NativeSession>;

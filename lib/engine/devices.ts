@@ -1,29 +1,12 @@
 // Which devices there are: the CPU, and those of a CUDA plugin where one is built. Never rejects for "no GPU".
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { EngineError, isEngineError } from '../errors.js';
 import type { NativeDevice } from './binding.js';
 import { callSite, typed } from './failure.js';
-import { addonPaths, loadAddon, packageRoot } from './native.js';
+import { addonPaths, loadAddon } from './native.js';
+import { pluginPaths } from './plugin-paths.js';
 import type { DeviceInfo } from './types.js';
-
-const PLUGIN = 'libwhetstone_cuda.so';
-const resolver = createRequire(import.meta.url);
-
-/** Places where the CUDA plugin may lie, best first: the environment, the CUDA build, the optional package. */
-export function pluginPaths(): readonly string[] {
-  const chosen = process.env['WHETSTONE_CUDA_PLUGIN'];
-  if (chosen !== undefined && chosen !== '') return [chosen];
-  const paths = [join(packageRoot(), 'build-cuda', 'Release', PLUGIN)];
-  try {
-    paths.push(join(resolver.resolve('whetstone-cuda13-linux-x64/package.json'), '..', PLUGIN));
-  } catch {
-    paths.push(`package whetstone-cuda13-linux-x64/${PLUGIN}`);
-  }
-  return paths;
-}
 
 /** The plugin that sessions on "cuda" load. ERR_BACKEND_UNAVAILABLE lists every place tried. */
 export function findPlugin(): string {
@@ -32,7 +15,7 @@ export function findPlugin(): string {
   if (found !== undefined) return found;
   throw new EngineError(
     `no CUDA plugin is built. Tried:\n${tried.map((path) => `  ${path}`).join('\n')}\n` +
-      'Build it with "npm run build:cuda" (needs the CUDA toolkit), or set WHETSTONE_CUDA_PLUGIN to its path.',
+      'Build it with "npx whetstone build-cuda" (needs the CUDA toolkit), or set WHETSTONE_CUDA_PLUGIN to its path.',
     { code: 'ERR_BACKEND_UNAVAILABLE', why: 'not-built', tried },
   );
 }

@@ -10,7 +10,7 @@ import { findPlugin, probePlugin } from './devices.js';
 import { type CallSite, callSite, ints, refuse, seed64, typed, integer } from './failure.js';
 import { loadAddon } from './native.js';
 import type {
-  AdapterOptions, AdapterState, Cancellable, Evaluation, GenerateSequence, GenerateStep, Generation, NextOptions, Session,
+  AdapterOptions, AdapterState, Cancellable, Evaluation, GenerateSequence, GenerateStep, Generation, NextOptions, RecomputeLayers, Session,
   SessionOptions, SlotLoss, UpdateReport, UpdateRule,
 } from './types.js';
 
@@ -68,6 +68,7 @@ type Floats = Float32Array;
 class EngineSession implements Session {
   readonly spec: ModelSpec;
   readonly memory: readonly MemoryLine[];
+  readonly recompute: RecomputeLayers;
   readonly #native: NativeSession;
   readonly #wide: boolean;
 
@@ -76,6 +77,7 @@ class EngineSession implements Session {
     this.#wide = wide;
     this.spec = spec;
     this.memory = native.memory().map((line) => ({ name: line.name, bytes: line.bytes }));
+    this.recompute = { ...native.recompute() };
   }
 
   // In the oracle's sessions numbers are f64; its callers, all tests, know.

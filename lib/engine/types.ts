@@ -17,6 +17,15 @@ export interface DeviceInfo {
   readonly freeBytes: number;
 }
 
+export type Recompute = 'none' | 'cheap' | 'layer' | 'auto';
+
+/** Layers of each recompute policy, in this order from the first on. */
+export interface RecomputeLayers {
+  readonly keep: number;
+  readonly cheap: number;
+  readonly again: number;
+}
+
 export interface SessionOptions extends Cancellable {
   /** "cpu", "cuda" or "cuda:<ordinal>". @default "cpu" */
   readonly device?: string;
@@ -39,13 +48,16 @@ export interface SessionOptions extends Cancellable {
   /** @default true when there are slots */
   readonly training?: boolean;
   /**
-   * What backward makes again instead of keeping it: "cheap" repeats norms and SwiGLU, never a product; results are the
-   * same to the last bit. @default "none"
+   * What backward makes again instead of keeping it: "cheap" repeats norms and SwiGLU, never a product; "layer" runs a
+   * whole layer again from its input; "auto" takes the fastest mixture of the three, layer by layer, that fits the
+   * memory. Results are the same to the last bit. @default "none"
    */
-  readonly recompute?: 'none' | 'cheap';
+  readonly recompute?: Recompute;
   /** Rows of the key/value cache; 0: no generation. @default 0 */
   readonly cacheTokens?: number;
   readonly cacheSequences?: number;
+  /** Most bytes that the session may take on its device; "auto" fills them. @default what is free */
+  readonly memoryBytes?: number;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -149,7 +161,9 @@ export interface Generation extends AsyncDisposable {
 
 export interface Session extends AsyncDisposable {
   readonly spec: ModelSpec;
+  /** What the session takes on its device, backend's workspace and context included. */
   readonly memory: readonly MemoryLine[];
+  readonly recompute: RecomputeLayers;
   addAdapter(options: AdapterOptions): Promise<AdapterSlot>;
   removeAdapter(slot: AdapterSlot): Promise<void>;
   /** Forward and backward over one packed batch; adds gradients (unnormalised sums) to the current window. */

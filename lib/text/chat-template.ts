@@ -3,7 +3,7 @@ import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { dataError, describe } from '../errors.js';
-import type { ChatMessage } from '../record.js';
+import { EXACT_CLOSE, EXACT_KEY, EXACT_OPEN, type ChatMessage } from '../record.js';
 import type { TextTokenizer, TokenizerConfig } from './tokenizer.js';
 
 export interface TemplateSource {
@@ -123,8 +123,17 @@ export class ChatTemplate {
     };
     for (const [name, value] of Object.entries(globals)) environment.set(name, value);
     const result = new Interpreter(environment).run(parsed) as { value: unknown };
-    return String(result.value);
+    return withoutExactMarks(String(result.value));
   }
+}
+
+const EXACT_NUMBER = new RegExp(`"${EXACT_OPEN}([^${EXACT_CLOSE}]*)${EXACT_CLOSE}"|${EXACT_OPEN}([^${EXACT_CLOSE}]*)${EXACT_CLOSE}`, 'g');
+const EXACT_INDEX = new RegExp(EXACT_KEY, 'g');
+
+/** Numbers and keys that JavaScript would have changed come out as they stand in the file. */
+function withoutExactMarks(text: string): string {
+  if (!text.includes(EXACT_OPEN) && !text.includes(EXACT_KEY)) return text;
+  return text.replace(EXACT_NUMBER, (_, quoted?: string, bare?: string) => quoted ?? bare ?? '').replace(EXACT_INDEX, '');
 }
 
 /** The template itself refused the conversation with `raise_exception`. */

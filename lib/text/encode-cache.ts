@@ -187,7 +187,9 @@ export class SetWriter {
     if (this.#tokenBytes > this.#memoryBytes && this.#file !== undefined) this.#tokens = undefined;
   }
 
-  async finish(): Promise<EncodedSet> {
+  /** `bad`: rows that never came here because they could not be used. */
+  async finish(bad = 0): Promise<EncodedSet> {
+    this.#report = { ...this.#report, bad };
     const tables: EncodedTables = {
       lengths: join(
         Int32Array,

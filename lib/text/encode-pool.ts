@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { EngineError } from '../errors.js';
-import type { DataRecord } from '../record.js';
+import type { ChatMessage, DataRecord } from '../record.js';
 import { encodeBatch } from './encode-batch.js';
 import type { RecordEncoder } from './encode.js';
 import type { WorkerFailure } from './encode-worker.js';
@@ -69,8 +69,16 @@ function sizeOf(record: DataRecord): number {
     case 'alpaca':
       return record.instruction.length + record.input.length + record.output.length;
     case 'messages':
-      return record.messages.reduce((sum, { content }) => sum + (content?.length ?? 0), 0);
+      return sizeOfAll(record.messages);
+    case 'preference':
+      return sizeOfAll(record.prompt) + sizeOfAll(record.chosen) + sizeOfAll(record.rejected);
+    case 'labelled':
+      return sizeOfAll(record.prompt) + sizeOfAll(record.completion);
   }
+}
+
+function sizeOfAll(messages: readonly ChatMessage[]): number {
+  return messages.reduce((sum, { content }) => sum + (content?.length ?? 0), 0);
 }
 
 async function* encodeHere(

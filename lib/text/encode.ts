@@ -4,13 +4,13 @@ import { dataError } from '../errors.js';
 import type { DataRecord } from '../record.js';
 import { alpacaMessages, alpacaPrompt } from './alpaca.js';
 import type { ChatTemplate } from './chat-template.js';
-import { maskConversation, type LearnedSpan, type MaskedText, type TrainOn } from './mask.js';
+import { maskConversation, type LearnedSpan, type MaskedText, type MaskOptions } from './mask.js';
 import type { TextTokenizer } from './tokenizer.js';
-import { tokenWeights } from './token-weights.js';
+import { tokenWeights, type Straddling } from './token-weights.js';
 
-export interface EncodeOptions {
-  /** Default: 'completions'. */
-  readonly trainOn?: TrainOn;
+export interface EncodeOptions extends MaskOptions {
+  /** A token that holds learned and other characters follows the majority (default), or is an error. */
+  readonly straddling?: Straddling;
   /**
    * Which rows are rendered with the chat template. 'auto' (default): messages and Alpaca rows; prompt/completion rows
    * stay plain text. 'always': prompt/completion rows too, as user and assistant. 'never': Alpaca rows are plain too.
@@ -30,7 +30,7 @@ export interface EncodedRecord {
   readonly outcome: Outcome;
   /** Absent when the row is left out ('too-long', 'weightless'). */
   readonly sequence?: Sequence;
-  /** A token holds the end of the prompt and the start of the answer: generation splits the text otherwise. */
+  /** A token holds characters that are learned and others, such as the end of the prompt and the start of the answer. */
   readonly straddles: boolean;
 }
 
@@ -94,6 +94,13 @@ export class RecordEncoder {
         return this.#chat(record, { messages: alpacaMessages(record) });
       case 'messages':
         return this.#chat(record, record);
+      case 'preference':
+      case 'labelled':
+        throw dataError(
+          placeOf(record),
+          `expected rows with one answer to learn, came ${record.kind === 'preference' ? 'pairs of answers' : 'answers with a verdict'}. ` +
+            'Train on the preferred answers alone (data.pairs: chosen), or train with a method for preferences',
+        );
     }
   }
 
@@ -128,7 +135,7 @@ export class RecordEncoder {
     const ids = ended ? encoded.ids : Int32Array.from([...encoded.ids, eosId]);
     const weights = new Float32Array(ids.length);
     weights.set(encoded.weights);
-    weights[ids.length - 1] = record.weight ?? 1;
+    weights[ids.length - 1] = this.options.endOfTurn === 'never' ? 0 : (record.weight ?? 1);
     return { ids, weights, straddles: encoded.straddles };
   }
 
@@ -142,16 +149,17 @@ export class RecordEncoder {
           '"completion"}',
       );
     }
-    const { trainOn } = this.options;
-    const masked = maskConversation(this.template, { ...chat, place: placeOf(record) }, this.#ends, trainOn);
+    const masked = maskConversation(this.template, { ...chat, place: placeOf(record) }, this.#ends, this.options);
     const encoded = this.#weigh(record, masked, false);
-    if (masked.promptEnd !== undefined) this.#checkEnd(record, encoded);
+    if (masked.promptEnd !== undefined && this.options.endOfTurn !== 'never') this.#checkEnd(record, encoded);
     return encoded;
   }
 
   /** Tokenises a masked text and gives each token the weight of most of its characters. */
   #weigh(record: DataRecord, masked: MaskedText, special: boolean): Encoded {
-    const { ids, weights, straddles } = tokenWeights(this.tokenizer, masked, special, placeOf(record));
+    const { ids, weights, straddles } = tokenWeights(
+      this.tokenizer, masked, special, placeOf(record), this.options.straddling,
+    );
     if (record.weight !== undefined && record.weight !== 1)
       weights.forEach((weight, i) => {
         weights[i] = weight * (record.weight as number);

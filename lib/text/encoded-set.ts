@@ -13,8 +13,10 @@ export interface EncodeReport {
   readonly tooLong: number;
   /** Left out because their weight is 0. */
   readonly weightless: number;
-  /** Rows with a token that holds both the end of the prompt and the start of the answer. */
+  /** Rows with a token that holds characters that are learned and others. */
   readonly straddling: number;
+  /** Rows that could not be used and were kept aside; they are not in `rows`. */
+  readonly bad: number;
   readonly tokens: number;
   /** Tokens that are learned. */
   readonly scored: number;
@@ -27,6 +29,7 @@ export const EMPTY_REPORT: EncodeReport = {
   tooLong: 0,
   weightless: 0,
   straddling: 0,
+  bad: 0,
   tokens: 0,
   scored: 0,
 };

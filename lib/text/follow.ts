@@ -78,6 +78,60 @@ export class Follower {
     });
   }
 
+  /**
+   * Where characters of a message's content stand in the text (offsets inside the white space at its ends, since
+   * templates trim). undefined for those that the template leaves out, as thoughts in history.
+   */
+  contentPlaces(message: number, offsets: readonly number[]): (number | undefined)[] {
+    const { content } = this.#chat.messages[message] as ChatMessage;
+    return this.#places(message, content ?? '', offsets, (marked) => ({ content: marked }));
+  }
+
+  /** Where the thoughts of a message end (its `reasoning_content`); undefined if it has none, or they are left out. */
+  thoughtsEnd(message: number): number | undefined {
+    const thoughts = this.#chat.messages[message]?.extra?.reasoning_content;
+    if (typeof thoughts !== 'string' || thoughts.trim() === '') return undefined;
+    return this.#places(message, thoughts, [thoughts.length], (marked) => ({ reasoning_content: marked }))[0];
+  }
+
+  #places(
+    message: number,
+    content: string,
+    offsets: readonly number[],
+    put: (marked: string) => TemplateMessage,
+  ): (number | undefined)[] {
+    const first = content.length - content.trimStart().length;
+    const inside = offsets.map((offset) => Math.min(Math.max(offset, first), Math.max(first, content.trimEnd().length)));
+    const sorted = [...new Set(inside)].sort((a, b) => a - b);
+    const characters = this.#privateCharacters(sorted.length);
+    if (characters === undefined) throw this.#lost('its text uses every private-use character');
+    let marked = '';
+    sorted.forEach((offset, i) => {
+      marked += content.slice(sorted[i - 1] ?? 0, offset) + (characters[i] as string);
+    });
+    marked += content.slice(sorted.at(-1) ?? 0);
+    const messages = [...this.#rendered];
+    messages[message] = { ...this.#rendered[message], ...put(marked) };
+    const found = new Map<number, number>();
+    let plain = '';
+    for (const piece of this.#render(messages).split(new RegExp(`([${characters.join('')}])`))) {
+      const mark = characters.indexOf(piece);
+      if (mark === -1) plain += piece;
+      else if (found.has(mark)) throw this.#lost(`message ${message + 1} is written twice`);
+      else found.set(mark, plain.length);
+    }
+    if (plain !== this.text) throw this.#lost(`it looks into message ${message + 1}, so that its parts cannot be told apart`);
+    return inside.map((offset) => found.get(sorted.indexOf(offset)));
+  }
+
+  /** Where the token that ends a turn begins; undefined if it ends with none. */
+  endToken({ begin, end }: Turn): number | undefined {
+    const turn = this.text.slice(begin, end).trimEnd();
+    const token = [...this.#ends.stops, ...this.#ends.added].filter((one) => one !== '' && turn.endsWith(one))
+      .sort((a, b) => b.length - a.length)[0];
+    return token === undefined ? undefined : begin + turn.length - token.length;
+  }
+
   /** Spans of the template's own `{% generation %}` blocks. */
   generationBlocks(): { begin: number; end: number }[] {
     const [open, close] = this.#privateCharacters(2) ?? [];

@@ -21,16 +21,29 @@ export interface MaskedText {
   readonly promptEnd?: number;
 }
 
+export interface MaskOptions {
+  /** Default: 'completions'. */
+  readonly trainOn?: TrainOn;
+  /** Whether the thoughts before an answer (`reasoning_content`, <think>…</think>) are learned. Default: 'learn'. */
+  readonly reasoning?: 'learn' | 'context';
+  /**
+   * Which turns' end tokens are learned: of every learned turn (default), of the last one, of all turns whoever speaks,
+   * or none: then the model does not learn to stop.
+   */
+  readonly endOfTurn?: 'turn' | 'last' | 'all' | 'never';
+}
+
 /** Renders a conversation and finds the spans to learn; every problem is an ERR_DATA naming the row. */
 export function maskConversation(
   template: ChatTemplate,
   chat: Conversation,
   ends: EndTexts,
-  trainOn: TrainOn = 'completions',
+  options: MaskOptions = {},
 ): MaskedText {
+  const { trainOn = 'completions' } = options;
   const follower = new Follower(template, chat, ends);
   const { text } = follower;
-  if (trainOn === 'all') return { text, spans: everything(follower, chat) };
+  if (trainOn === 'all') return { text, spans: refined(follower, chat, ...everything(follower, chat), options) };
   const learned = learnedMessages(chat, trainOn);
   if (learned.length === 0) throw nothingLearned(chat, trainOn);
   const final = learned.at(-1) as number;
@@ -40,11 +53,74 @@ export function maskConversation(
     template.marksGeneration && onlyAssistant(chat, learned)
       ? markedTurns(follower, chat, learned)
       : follower.turns(learned);
-  const spans = turns
-    .map(({ message, begin, end }) => ({ begin, end, weight: weightOf(chat, message) }))
-    .filter(({ begin, end }) => end > begin);
+  const whole = turns.map(({ message, begin, end }) => ({ begin, end, weight: weightOf(chat, message) }));
+  const spans = refined(follower, chat, whole, turns, options);
   if (spans.length === 0) throw nothingLearned(chat, trainOn);
   return { text, spans, ...(promptEnd === undefined ? {} : { promptEnd }) };
+}
+
+/** The spans of whole turns, with parts of contents, thoughts and end tokens counted as they are wanted. */
+function refined(
+  follower: Follower,
+  chat: Conversation,
+  whole: readonly LearnedSpan[],
+  turns: readonly Turn[],
+  { reasoning = 'learn', endOfTurn = 'turn' }: MaskOptions,
+): LearnedSpan[] {
+  let spans = whole;
+  for (const turn of turns) {
+    const { spans: parts = [] } = chat.messages[turn.message] as ChatMessage;
+    if (parts.length > 0) {
+      const places = follower.contentPlaces(turn.message, parts.flatMap(({ begin, end }) => [begin, end]));
+      parts.forEach(({ weight }, i) => {
+        const [begin, end] = [places[2 * i], places[2 * i + 1]];
+        if (begin !== undefined && end !== undefined) spans = scale(spans, begin, end, weight);
+      });
+    }
+    if (reasoning === 'context') spans = scale(spans, turn.begin, answerBegin(follower, chat, turn), 0);
+  }
+  if (endOfTurn === 'never' || endOfTurn === 'last') {
+    for (const turn of endOfTurn === 'last' ? turns.slice(0, -1) : turns) {
+      const end = follower.endToken(turn);
+      if (end !== undefined) spans = scale(spans, end, turn.end, 0);
+    }
+  }
+  if (endOfTurn === 'all') {
+    for (const turn of follower.turns([...chat.messages.keys()])) {
+      const end = follower.endToken(turn);
+      if (end === undefined || spans.some((span) => span.begin < turn.end && span.end > end)) continue;
+      spans = [...spans, { begin: end, end: turn.end, weight: 1 }].sort((a, b) => a.begin - b.begin);
+    }
+  }
+  return spans.filter(({ begin, end, weight }) => end > begin && weight > 0);
+}
+
+/** Where the answer begins behind the thoughts; the turn's begin where there are none. */
+function answerBegin(follower: Follower, chat: Conversation, turn: Turn): number {
+  const { content, extra } = chat.messages[turn.message] as ChatMessage;
+  const inline = content === null ? -1 : content.lastIndexOf('</think>');
+  if (inline !== -1) {
+    const from = inline + '</think>'.length;
+    const space = /^\s*/.exec((content as string).slice(from))?.[0].length ?? 0;
+    return follower.contentPlaces(turn.message, [from + space])[0] ?? turn.begin;
+  }
+  if (typeof extra?.reasoning_content !== 'string') return turn.begin;
+  const thoughts = follower.thoughtsEnd(turn.message);
+  if (thoughts === undefined) return turn.begin;
+  return content === null || content.trim() === '' ? thoughts : (follower.contentPlaces(turn.message, [0])[0] ?? thoughts);
+}
+
+/** Multiplies the weight of [begin, end). */
+function scale(spans: readonly LearnedSpan[], begin: number, end: number, factor: number): readonly LearnedSpan[] {
+  return spans.flatMap((span) => {
+    const [from, to] = [Math.max(span.begin, begin), Math.min(span.end, end)];
+    if (from >= to) return [span];
+    return [
+      { ...span, end: from },
+      { begin: from, end: to, weight: span.weight * factor },
+      { ...span, begin: to },
+    ].filter((part) => part.end > part.begin);
+  });
 }
 
 const weightOf = (chat: Conversation, message: number) => chat.messages[message]?.weight ?? 1;
@@ -62,31 +138,35 @@ const onlyAssistant = (chat: Conversation, learned: readonly number[]) =>
 function markedTurns(follower: Follower, chat: Conversation, learned: readonly number[]): Turn[] {
   const blocks = follower.generationBlocks();
   const assistants = [...chat.messages.keys()].filter((at) => chat.messages[at]?.role === 'assistant');
+  const parts = assistants.some((message) => chat.messages[message]?.spans !== undefined);
   if (blocks.length === assistants.length) {
     return assistants
       .map((message, i) => ({ message, ...(blocks[i] as { begin: number; end: number }) }))
       .filter(({ message }) => learned.includes(message));
   }
   const uniform = new Set(assistants.map((message) => weightOf(chat, message))).size === 1;
-  if (learned.length === assistants.length && uniform)
+  if (learned.length === assistants.length && uniform && !parts)
     return blocks.map((block) => ({ message: learned.at(-1) as number, ...block }));
   // The blocks cannot be told apart, so find the turns without them.
   return follower.turns(learned);
 }
 
 /** Everything counts; a message with a weight of its own counts with that. */
-function everything(follower: Follower, chat: Conversation): LearnedSpan[] {
+function everything(follower: Follower, chat: Conversation): [LearnedSpan[], Turn[]] {
   const { text } = follower;
-  const weighted = [...chat.messages.keys()].filter((at) => weightOf(chat, at) !== 1);
+  const weighted = [...chat.messages.keys()].filter(
+    (at) => weightOf(chat, at) !== 1 || chat.messages[at]?.spans !== undefined,
+  );
   const spans: LearnedSpan[] = [];
+  const turns = follower.turns(weighted);
   let from = 0;
-  for (const { message, begin, end } of follower.turns(weighted)) {
+  for (const { message, begin, end } of turns) {
     if (begin > from) spans.push({ begin: from, end: begin, weight: 1 });
     if (weightOf(chat, message) > 0) spans.push({ begin, end, weight: weightOf(chat, message) });
     from = end;
   }
   if (text.length > from) spans.push({ begin: from, end: text.length, weight: 1 });
-  return spans;
+  return [spans, turns];
 }
 
 /** What the model gets when it generates must be exactly how the training text begins. */

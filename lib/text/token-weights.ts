@@ -8,15 +8,19 @@ export interface WeightedTokens {
   readonly ids: Int32Array;
   /** 0: not learned. */
   readonly weights: Float32Array;
-  /** A token holds characters of the prompt and of the answer. */
+  /** A token holds characters that count differently, or of the prompt and of the answer. */
   readonly straddles: boolean;
 }
+
+/** What a token of both sides does: follow the majority, or be an error that names the row. */
+export type Straddling = 'majority' | 'error';
 
 export function tokenWeights(
   tokenizer: TextTokenizer,
   masked: MaskedText,
   special: boolean,
   place: Place,
+  straddling: Straddling = 'majority',
 ): WeightedTokens {
   const { text, spans, promptEnd } = masked;
   const encoded = tokenizer.encodeWithSpans(text, { special });
@@ -32,8 +36,17 @@ export function tokenWeights(
     const from = begin[i] as number;
     const to = end[i] as number;
     while (first < spans.length && (spans[first] as LearnedSpan).end <= from) first++;
-    weights[i] = weightOf(spans, first, from, to);
-    if (promptEnd !== undefined && from < promptEnd && to > promptEnd) straddles = true;
+    const { weight, mixed } = weightOf(spans, first, from, to);
+    weights[i] = weight;
+    if (!mixed && !(promptEnd !== undefined && from < promptEnd && to > promptEnd)) continue;
+    straddles = true;
+    if (straddling === 'error') {
+      throw dataError(
+        place,
+        `expected tokens that are learned or not, came ${JSON.stringify(text.slice(from, to))} at character ${from}, which is both. ` +
+          'Move the border to where a token begins, or let the larger part decide (data.straddling: majority)',
+      );
+    }
   }
   return { ids, weights, straddles };
 }
@@ -42,22 +55,30 @@ export function tokenWeights(
  * The weight of the span that holds most of the token; half is enough. A token without characters follows its
  * place.
  */
-function weightOf(spans: readonly LearnedSpan[], first: number, from: number, to: number): number {
+function weightOf(
+  spans: readonly LearnedSpan[],
+  first: number,
+  from: number,
+  to: number,
+): { readonly weight: number; readonly mixed: boolean } {
   let best = 0;
   let weight = 0;
   let outside = to - from;
+  let different = false;
   for (let at = first; at < spans.length; at++) {
     const span = spans[at] as LearnedSpan;
     if (span.begin > to || (span.begin === to && to > from)) break;
-    if (from === to) return span.begin <= from && from < span.end ? span.weight : 0;
+    if (from === to) return { weight: span.begin <= from && from < span.end ? span.weight : 0, mixed: false };
     const size = Math.min(to, span.end) - Math.max(from, span.begin);
     outside -= Math.max(0, size);
+    different ||= best > 0 && size > 0 && span.weight !== weight;
     if (size > best) {
       best = size;
       weight = span.weight;
     }
   }
-  return best > 0 && best >= outside ? weight : 0;
+  const learned = best > 0 && best >= outside;
+  return { weight: learned ? weight : 0, mixed: different || (best > 0 && outside > 0) };
 }
 
 function boundaries({ text, spans, promptEnd }: MaskedText): number[] {

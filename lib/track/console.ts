@@ -1,8 +1,9 @@
 // A run on the console: a bar that moves on a terminal, a plain line now and then elsewhere.
 
 import { clock, count, loss, rate } from './format.js';
-import type { Sink, StepEvent, TrainEvent } from './events.js';
+import type { DiagnosisEvent, Sink, StepEvent, TrainEvent } from './events.js';
 import type { Terminal } from './terminal.js';
+import { sentence } from './verdict.js';
 
 const BAR = 24;
 const ESCAPE = '\u001b[';
@@ -15,6 +16,7 @@ export class ConsoleLog implements Sink {
   #lastLine = -Infinity;
   #phase = '';
   #valid: number | undefined;
+  #verdict: string | undefined;
 
   constructor(private readonly terminal: Terminal, private readonly now: () => number = () => performance.now()) {}
 
@@ -40,6 +42,8 @@ export class ConsoleLog implements Sink {
         return this.#line(`paused after update ${count(event.step)}`);
       case 'resumed':
         return this.#line('going on');
+      case 'diagnosis':
+        return this.#showDiagnosis(event);
       case 'checkpoint':
         return;
       case 'end': {
@@ -62,6 +66,21 @@ export class ConsoleLog implements Sink {
       this.#line(message);
     }
     this.#phase = message;
+  }
+
+  /** Health is only worth a word at the end, and trouble when it begins or something is done. */
+  #showDiagnosis({ verdict, evidence, also, remedies, applied, final }: DiagnosisEvent): void {
+    const c = this.terminal.colors;
+    const known = verdict === this.#verdict && applied.length === 0 && !final;
+    this.#verdict = verdict;
+    if (verdict === 'healthy' && final) return this.#line(`${c.green('doctor')} healthy`);
+    if (verdict === 'healthy' || known) return;
+    const others = also.length === 0 ? '' : `; also ${also.map((one) => one.verdict).join(', ')}`;
+    this.#line(`${c.yellow('doctor')} ${verdict}${others}${applied.length === 0 ? '' : c.bold(`; done: ${applied.join(', ')}`)}`);
+    if (!final) return;
+    for (const one of evidence) this.#line(`         ${sentence(one)}`);
+    remedies.forEach(({ what, set }, i) => this.#line(`      ${i === 0 ? '→' : ' '}  ${i + 1}. ${what}` +
+      (Object.keys(set).length === 0 ? '' : c.dim(`  (${Object.entries(set).map(([key, value]) => `${key}: ${value}`).join(', ')})`))));
   }
 
   #showStep(event: StepEvent): void {

@@ -1,5 +1,5 @@
 // What a training run tells the world: the typed events that `for await (const event of run)` yields, that sinks
-// receive, and that metrics.jsonl keeps (step, validation, checkpoint and end).
+// receive, and that metrics.jsonl keeps (step, validation, diagnosis, checkpoint and end).
 
 export type EndReason = 'finished' | 'early-stop' | 'stopped';
 
@@ -50,6 +50,8 @@ export interface StepEvent {
   readonly seconds: number;
   /** Seconds left, from the speed of the last updates. */
   readonly eta: number;
+  /** With several sets of rows: the share of each in all tokens so far. */
+  readonly mix?: Readonly<Record<string, number>>;
 }
 
 export interface ValidationEvent {
@@ -124,6 +126,43 @@ export interface RowSpread {
   readonly quantiles: readonly number[];
 }
 
+export type Verdict = 'healthy' | 'overfitting' | 'underfitting' | 'unstable' | 'label noise' | 'leakage suspected';
+
+/** A number that a verdict rests on. */
+export interface Evidence {
+  /** What was measured, in words. */
+  readonly what: string;
+  readonly value: number;
+  /** What it is held against. */
+  readonly limit?: number;
+  /** 95 % interval. */
+  readonly low?: number;
+  readonly high?: number;
+}
+
+export interface Remedy {
+  readonly what: string;
+  /** Keys of the configuration and their new values. */
+  readonly set: Readonly<Record<string, number | boolean | string>>;
+  /** Can be done while the run goes. */
+  readonly live: boolean;
+}
+
+/** What the doctor thinks, after each validation and (`final`) of the whole run. */
+export interface DiagnosisEvent {
+  readonly type: 'diagnosis';
+  readonly step: number;
+  readonly verdict: Verdict;
+  readonly evidence: readonly Evidence[];
+  /** Other troubles that were found, less weighty or following from the first. */
+  readonly also: readonly { readonly verdict: Verdict; readonly evidence: readonly Evidence[] }[];
+  /** What to do, best first. */
+  readonly remedies: readonly Remedy[];
+  /** What was done by itself (doctor.auto). */
+  readonly applied: readonly string[];
+  readonly final: boolean;
+}
+
 export interface CheckpointEvent {
   readonly type: 'checkpoint';
   readonly step: number;
@@ -150,10 +189,18 @@ export interface EndEvent {
   /** The step whose weights the adapter holds. */
   readonly adapterStep: number;
   readonly seconds: number;
+  /** The doctor's word on the whole run. */
+  readonly verdict?: Verdict;
+  /** General text, with doctor.general: loss before and after, and the change in pairs. */
+  readonly forgetting?: { readonly before: number; readonly after: number; readonly change: Estimate };
+  /** Losses of single rows over the run. */
+  readonly rows?: {
+    readonly rows: number; readonly passes: number; readonly forgotten: number; readonly forgetful: number; readonly mislabels: number;
+  };
 }
 
 export type TrainEvent =
-  | PhaseEvent | StartEvent | StepEvent | ValidationEvent | CheckpointEvent | PauseEvent | WarningEvent | EndEvent;
+  | PhaseEvent | StartEvent | StepEvent | ValidationEvent | DiagnosisEvent | CheckpointEvent | PauseEvent | WarningEvent | EndEvent;
 
 /** Receives every event of a run, in order. What it throws becomes a warning; it never ends the run. */
 export interface Sink {

@@ -6,10 +6,10 @@ import type { WriteStream } from 'node:fs';
 import { open, readFile, rename, writeFile } from 'node:fs/promises';
 import type { Sink, TrainEvent } from './events.js';
 
-export type Metric = Extract<TrainEvent, { type: 'step' | 'validation' | 'checkpoint' | 'end' }>;
+export type Metric = Extract<TrainEvent, { type: 'step' | 'validation' | 'diagnosis' | 'checkpoint' | 'end' }>;
 
 export function isMetric(event: TrainEvent): event is Metric {
-  return event.type === 'step' || event.type === 'validation' || event.type === 'checkpoint' || event.type === 'end';
+  return event.type === 'step' || event.type === 'validation' || event.type === 'diagnosis' || event.type === 'checkpoint' || event.type === 'end';
 }
 
 /** Reads a metrics file; a last line cut short by a crash is left out. A missing file has no lines. */
@@ -34,7 +34,7 @@ export async function readMetrics(file: string): Promise<Metric[]> {
 
 /** Drops what came after update `step`, as when a run goes on from an earlier checkpoint. Returns what stays. */
 export async function rewindMetrics(file: string, step: number): Promise<Metric[]> {
-  const kept = (await readMetrics(file)).filter((metric) => metric.step <= step && metric.type !== 'end');
+  const kept = (await readMetrics(file)).filter((metric) => metric.step <= step && metric.type !== 'end' && !(metric.type === 'diagnosis' && metric.final));
   const temporary = `${file}.tmp`;
   await writeFile(temporary, kept.map((metric) => `${JSON.stringify(metric)}\n`).join(''));
   await rename(temporary, file);

@@ -10,10 +10,19 @@ export interface BatchSource {
 }
 
 /** The micro-batches of one update. Each is built when it is asked for: once, and in order. */
-export interface Window {
+export interface Window<B = Batch> {
   /** Passes over the data when this update is done. */
   readonly epoch: number;
-  readonly batches: readonly (() => Batch)[];
+  readonly batches: readonly (() => B)[];
+  /** Once all batches are built: the place behind them, for checkpoints. JSON. Absent: the number of updates says it. */
+  readonly after?: () => unknown;
+  /** Once all batches are built: the share of each set in all tokens so far. */
+  readonly realised?: () => Readonly<Record<string, number>>;
+}
+
+/** What the loop takes windows from; batches may come late. */
+export interface WindowFeed {
+  next(): Window<Batch | Promise<Batch>>;
 }
 
 export class Feed {

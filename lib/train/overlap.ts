@@ -11,7 +11,7 @@ const RUN = 8;
 const MOST_ROWS = 2000;
 const MOST_TOKENS = 400_000;
 /** Share of a row's own runs that must be found for it to count as contained. */
-const CONTAINED = 0.5;
+const CONTAINED = 0.75;
 const { imul } = Math;
 
 export interface Overlap {

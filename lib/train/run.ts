@@ -1,13 +1,13 @@
 // A training run as its user holds it: read its events with `for await`, steer it, await its result.
 
 import { EngineError } from '../errors.js';
-import type { Sink, StartEvent, TrainEvent } from '../track/events.js';
+import type { EndEvent, Sink, StartEvent, TrainEvent } from '../track/events.js';
 import { Control } from './control.js';
 import { EventStream } from './stream.js';
 import { trainLoop } from './trainer.js';
 import type { Job, Outcome, Progress } from './trainer.js';
 
-export interface TrainResult {
+export interface TrainResult extends Pick<EndEvent, 'verdict' | 'forgetting' | 'rows'> {
   /** "finished", "early-stop", or "stopped" by `stop()`: then `adapter` is the last one, not the best. */
   readonly reason: Outcome['reason'];
   /** The PEFT folder. */
@@ -30,6 +30,12 @@ export interface TrainResult {
   readonly seconds: number;
 }
 
+/** The adapter that a run ends with, and what was found out about the run. */
+export interface Finished extends Pick<EndEvent, 'verdict' | 'forgetting' | 'rows'> {
+  readonly adapter: string;
+  readonly adapterStep: number;
+}
+
 /** What a run is made of once model, data and engine are ready. */
 export interface Stage {
   readonly job: Job;
@@ -39,7 +45,7 @@ export interface Stage {
   /** Sinks that live in the run's folder. */
   readonly sinks: readonly Sink[];
   /** Writes the adapter that the run ends with. */
-  finish(outcome: Outcome): Promise<{ readonly adapter: string; readonly adapterStep: number }>;
+  finish(outcome: Outcome): Promise<Finished>;
   /** Called after the last event, when all sinks are closed. */
   conclude?(): Promise<void>;
   /** Writes the adapter as it is now. */
@@ -129,11 +135,11 @@ export class Run implements AsyncIterable<TrainEvent> {
       this.#sinks.push(...stage.sinks);
       this.#emit(stage.startEvent);
       const outcome = await trainLoop(stage.job, stage.start);
-      const { adapter, adapterStep } = await stage.finish(outcome);
-      const result = summary(outcome, adapter, adapterStep, stage.output);
+      const { adapter, adapterStep, ...found } = await stage.finish(outcome);
+      const result = { ...summary(outcome, adapter, adapterStep, stage.output), ...found };
       this.#emit({
         type: 'end', reason: result.reason, step: result.steps, adapter, adapterStep,
-        trainLoss: result.trainLoss, validLoss: result.validLoss, seconds: result.seconds,
+        trainLoss: result.trainLoss, validLoss: result.validLoss, seconds: result.seconds, ...found,
       });
       await this.#closeSinks();
       await stage.conclude?.();

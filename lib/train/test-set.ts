@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { EngineError } from '../errors.js';
 import { checkLedger, digestOf, readSeal, SEALED, sealRows, sharedRows } from '../eval/sealed.js';
 import type { Config } from './config/schema.js';
+import { filesOf } from './sets.js';
 
 export interface TestSet {
   readonly file: string;
@@ -37,7 +38,7 @@ export async function noteTestSet(config: Config, warn: (message: string) => voi
   const header = await readSeal(file);
   const { openings, problems } = await checkLedger(file, header);
   const shared = {
-    train: await sharedRows(header, train, text), valid: valid === undefined ? 0 : await sharedRows(header, valid, text),
+    train: await sharedRows(header, filesOf(train), text), valid: valid === undefined ? 0 : await sharedRows(header, valid, text),
   };
   for (const problem of problems) warn(`test set: ${problem}`);
   if (openings > 0) warn(`the test set has been opened ${openings} times already: results on it are no longer those of unseen rows`);

@@ -8,7 +8,6 @@ import { resolveTargets } from '../checkpoint/targets.js';
 import type { LoraConfig } from '../checkpoint/targets.js';
 import { EngineError } from '../errors.js';
 import { moduleName, projectionsOf } from '../model/names.js';
-import { BatchPlan } from '../pack/plan.js';
 import type { ModelSpec } from '../tensors.js';
 import { drawCurve } from '../track/curve.js';
 import type { Sink } from '../track/events.js';
@@ -19,13 +18,13 @@ import { checkConfig } from './config/parse.js';
 import type { Config, ConfigInput } from './config/schema.js';
 import { writeResolved } from './config/write.js';
 import { mostSequences, widestBatch } from './data.js';
-import { Feed } from './feed.js';
+import { openBatches } from './batches.js';
 import { loadParts, openParts } from './open.js';
-import { makePlan } from './plan.js';
 import { encodeRows } from './rows.js';
 import { Run } from './run.js';
-import type { Stage, StageContext } from './run.js';
+import type { Finished, Stage, StageContext } from './run.js';
 import { scheduleFactor } from './schedule.js';
+import { streamRows } from './stream-rows.js';
 import type { CustomMetric } from './metric.js';
 import { FRESH_STOPPING } from './stopping.js';
 import { environment } from './environment.js';
@@ -77,24 +76,28 @@ async function prepare(config: Config, options: TrainOptions, context: StageCont
 
     const budget = config.train.batchTokens;
     const maxLength = Math.min(config.train.maxLength ?? Infinity, spec.rope.maxPositions, budget);
-    const encode = async (files: string | readonly string[], what: string) => {
+    const encode = async (files: Config['data']['train'], what: string) => {
       phase('data', `reading ${what} rows`);
-      const rows = await encodeRows(parts, files, { ...config.data, maxLength, signal, onProgress: (done) => phase('data', `reading ${what} rows`, done) });
+      const badRowsFile = join(config.output, what === 'training' ? 'bad-rows.jsonl' : `bad-rows-${what}.jsonl`);
+      const rows = await encodeRows(parts, files, { ...config.data, maxLength, badRowsFile, signal, onProgress: (done) => phase('data', `reading ${what} rows`, done) });
       closing.push(rows.close);
       for (const message of rows.warnings) emit({ type: 'warning', message });
       return rows;
     };
-    const rows = await encode(config.data.train, 'training');
+    const rows = config.data.streaming
+      ? await streamRows(parts, config, { maxLength, signal, phase: (message, done, total) => phase('data', message, done, total) })
+      : await encode(config.data.train, 'training');
+    if (config.data.streaming) closing.push(rows.close);
     const valid = config.data.valid === undefined ? undefined : await encode(config.data.valid, 'validation');
 
     const general = config.doctor.general === undefined ? undefined : await encode(config.doctor.general, 'general');
     const looked = valid === undefined ? undefined : await survey(rows.set, valid.set, config.train.seed, signal);
 
-    const batches = new BatchPlan(rows.set, {
-      batchTokens: budget, seed: config.train.seed, shuffle: config.train.shuffle,
+    const batches = await openBatches(rows, {
+      config, maxSequences: mostSequences(rows.set, budget),
       collate: { neftuneAlpha: config.train.neftuneAlpha, labelSmoothing: config.train.labelSmoothing },
     });
-    const plan = makePlan({ ...config.train, batchesOf: (epoch) => batches.report(epoch).batches });
+    const { plan } = batches;
     const lora = loraOf(config, spec);
     const modules = resolveTargets(spec, lora);
 
@@ -102,13 +105,13 @@ async function prepare(config: Config, options: TrainOptions, context: StageCont
     phase('engine', 'loading the weights');
     const { session, slot, device } = await openParts(parts, {
       device: config.device, dtype: config.train.dtype, recompute: config.train.recompute, threads: config.threads, maxTokens: budget,
-      maxSequences: Math.max(mostSequences(rows.set, budget), ...[valid, general].map((one) => (one ? widestBatch(one.set, { budget, maxLength }) : 1))),
+      maxSequences: Math.max(batches.maxSequences, ...[valid, general].map((one) => (one ? widestBatch(one.set, { budget, maxLength }) : 1))),
       training: true, signal, onProgress: (done, total) => phase('engine', 'loading the weights', done, total),
     }, adapter);
     closing.push(() => session.close());
 
     const watch = await openWatch({
-      config, session, slot, adapter, budget, maxLength, rows: rows.set, plan, emit, control: context.control,
+      config, session, slot, adapter, budget, maxLength, rows: rows.set, emit, control: context.control,
       ...(valid === undefined ? {} : { valid: valid.set }), ...(looked === undefined ? {} : { looked }),
       ...(general === undefined ? {} : { general: general.set }), ...(options.metrics === undefined ? {} : { custom: options.metrics }), signal,
     });
@@ -135,7 +138,7 @@ async function prepare(config: Config, options: TrainOptions, context: StageCont
     return {
       job: {
         session, slot, plan,
-        feed: new Feed(batches, config.train.accumulation, start.step),
+        feed: batches.feed(start),
         rule: watch.rule,
         factor: scheduleFactor({ ...config.train, steps: plan.steps }),
         stopping: { ...config.train.earlyStopping, better },
@@ -169,13 +172,12 @@ async function prepare(config: Config, options: TrainOptions, context: StageCont
     }
 
     /** Writes the final adapter: the best one if there was a validation, the last one of a run that was stopped. */
-    async function finish(outcome: Outcome): Promise<{ adapter: string; adapterStep: number }> {
+    async function finish(outcome: Outcome): Promise<Finished> {
       const { reason, progress } = outcome;
       const best = (config.train.restoreBest && reason !== 'stopped' ? progress.stopping.bestStep : null) ?? progress.step;
       if (best !== progress.step) await checkpoints.loadWeights(best);
       const folder = await write(join(config.output, 'adapter'));
-      if (reason !== 'stopped') await watch.finish(outcome, best);
-      return { adapter: folder, adapterStep: best };
+      return { adapter: folder, adapterStep: best, ...(reason === 'stopped' ? {} : await watch.finish(outcome)) };
     }
   } catch (error) {
     await close();

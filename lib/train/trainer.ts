@@ -6,7 +6,7 @@ import { EngineError, isEngineError } from '../errors.js';
 import type { Session, SlotLoss, UpdateRule } from '../engine/types.js';
 import type { TrainEvent } from '../track/events.js';
 import type { Control } from './control.js';
-import type { Feed, Window } from './feed.js';
+import type { Window, WindowFeed } from './feed.js';
 import { Meter } from './meter.js';
 import type { Plan } from './plan.js';
 import type { Tuned } from './tuning.js';
@@ -31,13 +31,15 @@ export interface Progress {
   /** What validations are compared with, and what the doctor has changed; kept by whoever made the job. */
   readonly memory?: ValidationMemory;
   readonly tuned?: Tuned;
+  /** Where the next update's rows begin, where the number of updates does not say it. */
+  readonly data?: unknown;
 }
 
 export interface Job {
   readonly session: Session;
   readonly slot: AdapterSlot;
   /** Stands at the first update to come. */
-  readonly feed: Feed;
+  readonly feed: WindowFeed;
   readonly plan: Plan;
   readonly rule: Omit<UpdateRule, 'slot' | 'lr'>;
   /** Factor of the peak learning rate, by updates done. */
@@ -50,6 +52,8 @@ export interface Job {
   };
   /** Looks at the run after each validation; true ends it as early stopping does. */
   readonly examine?: (step: number) => Promise<boolean>;
+  /** Told of an update that could not be made because its loss or gradient is no number. */
+  readonly diverged?: (step: number) => void;
   /** Called when an epoch is done. */
   readonly epochDone?: (step: number, signal: AbortSignal) => Promise<void>;
   /** Writes a checkpoint and returns its folder. */
@@ -91,20 +95,24 @@ export async function trainLoop(job: Job, start: Progress): Promise<Outcome> {
     if (!(await control.gate((paused) => emit({ type: paused ? 'paused' : 'resumed', step: progress.step })))) break;
     const stepBegan = now();
     const lr = control.learningRate * job.factor(progress.step);
-    const [step, { epoch }] = [progress.step + 1, next.window];
+    const [step, { window }] = [progress.step + 1, next];
     const update: Update = await oneUpdate(job, next, lr, step).catch((error: unknown) => {
+      if (isEngineError(error, 'ERR_NOT_FINITE')) job.diverged?.(step);
       throw explain(error, step, saved);
     });
     next = update.next;
+    const { epoch, after, realised } = window;
     const seconds = now() - stepBegan;
     const loss = update.lossSum / update.weightSum;
     progress = {
       ...progress, step, lastLoss: loss, learningRate: control.learningRate,
       lossSum: progress.lossSum + update.lossSum, weightSum: progress.weightSum + update.weightSum,
+      ...(after === undefined ? {} : { data: after() }),
     };
     emit({
       type: 'step', step, steps: plan.steps, epoch, loss, lr, gradNorm: update.gradNorm,
       tokens: update.tokens, scored: update.scored, seconds, ...meter.note(update.tokens, update.scored, seconds, plan.steps - step),
+      ...(realised === undefined ? {} : { mix: realised() }),
     });
 
     if (Number.isInteger(epoch)) await job.epochDone?.(step, control.signal);
@@ -125,16 +133,18 @@ export async function trainLoop(job: Job, start: Progress): Promise<Outcome> {
   return { reason, progress: { ...progress, seconds: now() - began } };
 }
 
-/** A window whose first batch is built. */
+/** A window whose first batch is built, or on its way. */
 interface Prepared {
-  readonly window: Window;
-  readonly first: Batch;
+  readonly window: Window<Batch | Promise<Batch>>;
+  readonly first: Batch | Promise<Batch>;
 }
 
 function prepare(job: Job, step: number): Prepared | undefined {
   if (step >= job.plan.steps) return undefined;
   const window = job.feed.next();
-  return { window, first: window.batches[0]!() };
+  const first = window.batches[0]!();
+  Promise.resolve(first).catch(later); // looked at when its turn comes
+  return { window, first };
 }
 
 interface Update {
@@ -160,7 +170,7 @@ async function oneUpdate(job: Job, { window, first }: Prepared, lr: number, step
   try {
     let before: Promise<readonly SlotLoss[]> | undefined;
     for (let i = 0; i < window.batches.length; i++) {
-      const batch = i === 0 ? first : window.batches[i]!();
+      const batch = await (i === 0 ? first : window.batches[i]!());
       const pending = quiet(session.accumulate(batch, { signal }));
       sum.tokens += batch.tokens.length;
       if (before) add(await before);

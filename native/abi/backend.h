@@ -195,6 +195,12 @@ typedef struct lora_limits {
   int64_t slots;
 } lora_limits;
 
+// What a device takes for itself beside what alloc hands out.
+typedef struct lora_needs {
+  int64_t workspace_bytes;  // scratch of operations: taken by device_open, or grown to on first use
+  int64_t context_bytes;    // what driver and runtime keep for a process that uses the device; 0 on the CPU
+} lora_needs;
+
 typedef struct lora_backend {
   uint32_t    abi_version, struct_size;
   const char* name;  // "cpu", "oracle", "cuda"
@@ -202,13 +208,16 @@ typedef struct lora_backend {
   // devices and memory
   lora_status (*device_count)(int32_t* out);
   lora_status (*device_info)(int32_t ordinal, lora_device_info* out);
+  // Answers for limits before anything is allocated, and without a device.
+  lora_status (*device_needs)(const lora_limits* limits, lora_needs* out);
   lora_status (*device_open)(int32_t ordinal, const lora_limits* limits, lora_device** out);
   void        (*device_close)(lora_device*);
   lora_status (*alloc)(lora_device*, lora_space, size_t bytes, void** out);  // 64-byte aligned at least
   void        (*release)(lora_device*, lora_space, void*);
 
   // A frozen weight in the backend's own layout. With packed == NULL only *bytes is set (0: this backend keeps
-  // weights plain for these uses); else `packed` is device memory of that many bytes, to be filled from plain codes.
+  // weights plain for these uses), and the stream may be NULL; else `packed` is device memory of that many bytes, to be
+  // filled from plain codes.
   lora_status (*weight_pack)(lora_stream*, const lora_weight*, uint32_t uses, void* packed, size_t* bytes);
 
   // streams and events

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LORA_ABI_VERSION 1u
+#define LORA_ABI_VERSION 2u
 #define LORA_MAX_DIMS 4
 
 #ifdef __cplusplus
@@ -81,7 +81,7 @@ typedef struct lora_pair {
   const double* scale;       // [slots], device: alpha / rank, or alpha / sqrt(rank); 0 where the slot lacks this pair
   const float*  drop;        // [slots], device: dropout probability on x, 0 for none; NULL: none anywhere
   lora_streams  streams;     // used where drop > 0
-  uint32_t      site;        // this projection's number in the model: part of the random counter
+  uint32_t      site;        // number of the input x in the model: part of the random counter; siblings share a mask by sharing it
 } lora_pair;
 
 #ifdef __cplusplus

@@ -1,5 +1,5 @@
-// What the addon exports: version, cpuInfo, devices, openSession, cancelOpen, and the text calls of text_calls.cc.
-// lib/engine/binding.ts is its type.
+// What the addon exports: version, cpuInfo, devices, planMemory, openSession, cancelOpen, and the text calls of
+// text_calls.cc. lib/engine/binding.ts is its type.
 #include <napi.h>
 
 #include "addon/convert.h"
@@ -46,26 +46,48 @@ Make devices_of(const std::string& plugin) {
   };
 }
 
-// Loading a plugin may take seconds, so it has a thread of its own for as long as that takes.
+// Asks on a thread of its own for as long as that takes: loading a plugin may take seconds.
+template <class Ask>
+Napi::Value asked(const Napi::CallbackInfo& info, const Ask& ask) {
+  State& state = State::of(info.Env());
+  const Settler::Opened opened = state.settler->open(info.Env(), {});
+  const std::shared_ptr<EngineThread> thread = state.start(nullptr);
+  EngineThread* end = thread.get();  // the state keeps it until it has ended
+  EngineThread::Command command;
+  command.run = [settler = state.settler, id = opened.id, ask, end](const CancelToken&) {
+    Make make = ask();
+    end->stop();
+    settler->resolve(id, std::move(make));
+  };
+  command.fail = [settler = state.settler, id = opened.id, end](const Failure& failure) {
+    end->stop();
+    settler->reject(id, failure);
+  };
+  thread->post(std::move(command));
+  return opened.promise;
+}
+
 Napi::Value devices(const Napi::CallbackInfo& info) {
   return promised(info.Env(), [&]() -> Napi::Value {
     const std::string plugin = info.Length() > 0 && !info[0].IsUndefined() ? to_word(info[0], "plugin") : "";
-    State& state = State::of(info.Env());
-    const Settler::Opened opened = state.settler->open(info.Env(), {});
-    const std::shared_ptr<EngineThread> thread = state.start(nullptr);
-    EngineThread* end = thread.get();  // the state keeps it until it has ended
-    EngineThread::Command command;
-    command.run = [settler = state.settler, id = opened.id, plugin, end](const CancelToken&) {
-      Make make = devices_of(plugin);
-      end->stop();
-      settler->resolve(id, std::move(make));
-    };
-    command.fail = [settler = state.settler, id = opened.id, end](const Failure& failure) {
-      end->stop();
-      settler->reject(id, failure);
-    };
-    thread->post(std::move(command));
-    return opened.promise;
+    return asked(info, [plugin] { return devices_of(plugin); });
+  });
+}
+
+Napi::Value plan_memory_of(const Napi::CallbackInfo& info) {
+  return promised(info.Env(), [&]() -> Napi::Value {
+    const auto options = std::make_shared<SessionOptions>(to_session_options(info[0]));
+    return asked(info, [options]() -> Make {
+      const PlanAnswer answer = answer_plan(*options, testing_fill(options->device));
+      return [answer, layers = options->spec.layers](Napi::Env env, Kept&) -> Napi::Value {
+        Napi::Object out = Napi::Object::New(env);
+        out.Set("lines", lines_of(env, answer.plan.lines));
+        out.Set("available", double(answer.available));
+        out.Set("fits", Napi::Boolean::New(env, answer.fits));
+        out.Set("recompute", layers_of(env, answer.plan.limits, layers));
+        return out;
+      };
+    });
   });
 }
 
@@ -91,10 +113,12 @@ Napi::Value open_session(const Napi::CallbackInfo& info) {
     command.run = [settler = state.settler, id = opened.id, options, holder,
                    weak](const CancelToken& cancel) {
       *holder = std::make_unique<Session>(
-          *options, oracle_fill(options->device), cancel,
+          *options, testing_fill(options->device), cancel,
           [&](std::size_t done, std::size_t total) { settler->progress(id, double(done), double(total)); });
       settler->resolve(
-          id, [options, holder, weak, plan = (*holder)->plan()](Napi::Env env, Kept&) -> Napi::Value {
+          id,
+          [options, holder, weak, plan = (*holder)->plan(), limits = (*holder)->limits()](Napi::Env env,
+                                                                                          Kept&) -> Napi::Value {
             SessionParts parts;
             parts.thread = weak.lock();
             if (!parts.thread) {
@@ -102,6 +126,7 @@ Napi::Value open_session(const Napi::CallbackInfo& info) {
             }
             parts.session = holder;
             parts.plan = plan;
+            parts.limits = limits;
             parts.spec = options->spec;
             parts.targets = options->targets;
             return SessionWrap::create(env, std::move(parts));
@@ -136,13 +161,14 @@ void export_engine(Napi::Env env, Napi::Object exports) {
   exports.Set("version", LORA_WORDS(WHETSTONE_VERSION));
   exports.Set("cpuInfo", Napi::Function::New(env, cpu_info, "cpuInfo"));
   exports.Set("devices", Napi::Function::New(env, devices, "devices"));
+  exports.Set("planMemory", Napi::Function::New(env, plan_memory_of, "planMemory"));
   exports.Set("openSession", Napi::Function::New(env, open_session, "openSession"));
   exports.Set("cancelOpen", Napi::Function::New(env, cancel_open, "cancelOpen"));
   export_text(env, exports);
 }
 
 #ifndef WHETSTONE_TESTING
-OracleFill oracle_fill(const std::string&) { return nullptr; }
+TestingFill testing_fill(const std::string&) { return nullptr; }
 
 namespace {
 

@@ -89,7 +89,13 @@ Recompute recompute_of(const std::string& word) {
   if (word == "cheap") {
     return Recompute::kCheap;
   }
-  throw invalid_argument("recompute", "none or cheap", word);
+  if (word == "layer") {
+    return Recompute::kLayer;
+  }
+  if (word == "auto") {
+    return Recompute::kAuto;
+  }
+  throw invalid_argument("recompute", "none, cheap, layer or auto", word);
 }
 
 }  // namespace
@@ -119,6 +125,11 @@ SessionOptions to_session_options(const Napi::Value& value) {
   o.limits.recompute = recompute_of(f.word("recompute"));
   o.limits.cache_tokens = f.integer("cacheTokens");
   o.limits.cache_sequences = f.integer("cacheSequences");
+  const std::int64_t bytes = f.integer("memoryBytes");
+  if (bytes < 0) {
+    throw invalid_argument("memoryBytes", "0 (what is free) or more", text(bytes));
+  }
+  o.memory_bytes = static_cast<std::size_t>(bytes);
   return o;
 }
 

@@ -58,6 +58,7 @@ napi_value construct(napi_env env, napi_callback_info raw) {
 Napi::Function SessionWrap::define(Napi::Env env) {
   using W = SessionWrap;
   const napi_property_descriptor methods[] = {entry<&W::memory>("memory"),
+                                              entry<&W::recompute>("recompute"),
                                               entry<&W::add_adapter>("addAdapter"),
                                               entry<&W::remove_adapter>("removeAdapter"),
                                               entry<&W::accumulate>("accumulate"),
@@ -111,7 +112,9 @@ Napi::Value SessionWrap::post(const Napi::CallbackInfo& info, std::uint32_t tick
     try {
       make = run(**session, cancel);
     } catch (const std::bad_alloc&) {
-      throw out_of_memory(0, 0, (*session)->plan());
+      throw (*session)->explained(out_of_memory_in("host", "no memory is left"));
+    } catch (const Failure& failure) {
+      throw (*session)->explained(failure);
     }
     settler->resolve(id, std::move(make));
   };
@@ -129,15 +132,34 @@ const AdapterConfig& SessionWrap::config_of(std::int32_t slot) const {
       "slot", "the number of an adapter that addAdapter returned and removeAdapter did not take", text(slot));
 }
 
-Napi::Value SessionWrap::memory(const Napi::CallbackInfo& info) {
-  Napi::Array out = Napi::Array::New(info.Env(), parts_.plan.size());
-  for (std::uint32_t i = 0; i < parts_.plan.size(); ++i) {
-    Napi::Object line = Napi::Object::New(info.Env());
-    line.Set("name", parts_.plan[i].name);
-    line.Set("bytes", double(parts_.plan[i].bytes));
+Napi::Array lines_of(Napi::Env env, const std::vector<Line>& plan) {
+  Napi::Array out = Napi::Array::New(env, plan.size());
+  for (std::uint32_t i = 0; i < plan.size(); ++i) {
+    Napi::Object line = Napi::Object::New(env);
+    line.Set("name", plan[i].name);
+    line.Set("bytes", double(plan[i].bytes));
     out.Set(i, line);
   }
   return out;
+}
+
+Napi::Object layers_of(Napi::Env env, const Limits& limits, std::int64_t layers) {
+  double count[3] = {0, 0, 0};
+  for (std::int64_t l = 0; l < layers; ++l) {
+    const Recompute policy = limits.recompute_of(l);
+    count[policy == Recompute::kNone ? 0 : policy == Recompute::kCheap ? 1 : 2] += 1;
+  }
+  Napi::Object out = Napi::Object::New(env);
+  out.Set("keep", count[0]);
+  out.Set("cheap", count[1]);
+  out.Set("again", count[2]);
+  return out;
+}
+
+Napi::Value SessionWrap::memory(const Napi::CallbackInfo& info) { return lines_of(info.Env(), parts_.plan); }
+
+Napi::Value SessionWrap::recompute(const Napi::CallbackInfo& info) {
+  return layers_of(info.Env(), parts_.limits, parts_.spec.layers);
 }
 
 Napi::Value SessionWrap::add_adapter(const Napi::CallbackInfo& info) {

@@ -22,6 +22,7 @@ struct SessionParts {
   std::shared_ptr<EngineThread> thread;
   SessionHolder session;
   std::vector<Line> plan;
+  Limits limits;
   ModelSpec spec;
   std::vector<Projection> targets;
 };
@@ -33,6 +34,7 @@ class SessionWrap {
   ~SessionWrap();
 
   Napi::Value memory(const Napi::CallbackInfo& info);
+  Napi::Value recompute(const Napi::CallbackInfo& info);
   Napi::Value add_adapter(const Napi::CallbackInfo& info);
   Napi::Value remove_adapter(const Napi::CallbackInfo& info);
   Napi::Value accumulate(const Napi::CallbackInfo& info);
@@ -60,6 +62,11 @@ class SessionWrap {
   SessionParts parts_;
   std::shared_ptr<std::map<std::int32_t, AdapterConfig>> adapters_;  // JavaScript thread only
 };
+
+// Names and bytes.
+Napi::Array lines_of(Napi::Env env, const std::vector<Line>& plan);
+// How many layers keep all, are cheap, are run again.
+Napi::Object layers_of(Napi::Env env, const Limits& limits, std::int64_t layers);
 
 inline Napi::ObjectReference keep(const Napi::Value& value) {
   return Napi::Persistent(value.As<Napi::Object>());

@@ -34,9 +34,9 @@ struct State {
   Napi::FunctionReference session_class;
 };
 
-// Fills the table of the device "oracle" or "plain"; null for others, and always in the shipped addon.
-using OracleFill = lora_status (*)(lora_backend*);
-OracleFill oracle_fill(const std::string& device);
+// Fills the table of a device that only tests have, by its name; null in the shipped addon.
+using TestingFill = lora_status (*)(lora_backend*);
+TestingFill testing_fill(const std::string& device);
 
 // Adds the engine's functions to an addon's exports: engine.node's own, and engine_testing.node's beside its
 // test door.

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "addon/testing.h"
+#include "addon/testing_faults.h"
 #include "base/dtype.h"
 #include "base/error.h"
 #include "cpu/backend.h"
@@ -163,6 +164,8 @@ Napi::Value supports_op(const Napi::CallbackInfo& info) {
 void export_testing(Napi::Env env, Napi::Object exports) {
   exports.Set("runOp", Napi::Function::New(env, run_op, "runOp"));
   exports.Set("supportsOp", Napi::Function::New(env, supports_op, "supportsOp"));
+  exports.Set("fault", Napi::Function::New(env, fault, "fault"));
+  exports.Set("memoryOfFaulty", Napi::Function::New(env, memory_of_faulty, "memoryOfFaulty"));
   Napi::Array isas = Napi::Array::New(env);
   for (const std::string& isa : cpu::cpu_isas()) isas.Set(isas.Length(), isa);
   exports.Set("isas", isas);

@@ -26,12 +26,13 @@ lora_status best(const char* op, lora_stream* s, const Args* a,
 
 lora_status pack(lora_stream* s, const lora_weight* w, std::uint32_t uses, void* packed, std::size_t* bytes) {
   return guard([&] {
-    if (s == nullptr || w == nullptr || bytes == nullptr) {
+    if ((s == nullptr && packed != nullptr) || w == nullptr || bytes == nullptr) {
       throw Error(Code::kInvalidArgument, "weight_pack",
                   "expected a stream, a weight and room for its size, got null");
     }
+    if (s == nullptr) return weight_pack(nullptr, *w, uses, nullptr, bytes);
     std::lock_guard<std::mutex> alone(s->device->one_at_a_time);
-    weight_pack(s->device->context, *w, uses, packed, bytes);
+    weight_pack(&s->device->context, *w, uses, packed, bytes);
   });
 }
 

@@ -14,6 +14,9 @@ lora_status cpu_backend(lora_backend* out);
 lora_status oracle_backend(lora_backend* out);
 lora_status plain_backend(lora_backend* out);
 
+// Bytes of scratch that a device of either table holds now.
+std::size_t workspace_of(const lora_device* device);
+
 // Instruction sets that run here, weakest first, and the one that a device opened now would use. The latter
 // throws when the environment variable WHETSTONE_ISA names none of them.
 std::vector<std::string> cpu_isas();

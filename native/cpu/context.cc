@@ -69,14 +69,21 @@ std::size_t Workspace::bytes() const {
   return sum;
 }
 
-CpuContext::CpuContext(const lora_limits& limits, Isa isa_)
-    : pool(limits.threads), isa(isa_), kernels(kernels_of(isa_)) {
-  // Packed rows of two wide siblings and what they give, or one part of the head's logits. Pages that are never used
-  // cost nothing; what needs more, grows.
+// Packed rows of two wide siblings and what they give, one part of the head's logits, A and B of a few adapters as
+// panels. Pages that are never used
+// cost nothing; what needs more, grows.
+std::size_t workspace_needs(const lora_limits& limits) {
   const std::int64_t rows = std::min<std::int64_t>(std::max<std::int64_t>(limits.tokens, 0), 2048);
   const std::int64_t wide = rows * std::max<std::int64_t>(limits.widest, 0) * 4 * 3;
   const std::int64_t logits = std::min<std::int64_t>(rows * std::max<std::int64_t>(limits.vocabulary, 0) * 4, 128 << 20);
-  if (wide + logits > 0) workspace.reserve(static_cast<std::size_t>(wide + logits));
+  const std::int64_t adapters = std::min<std::int64_t>(std::max<std::int64_t>(limits.slots, 0), 4) * limits.rank;
+  const std::int64_t panels = adapters * (std::max(limits.vocabulary, limits.widest) + limits.widest) * 4;
+  return static_cast<std::size_t>(wide + logits + panels);
+}
+
+CpuContext::CpuContext(const lora_limits& limits, Isa isa_)
+    : pool(limits.threads), isa(isa_), kernels(kernels_of(isa_)) {
+  if (const std::size_t bytes = workspace_needs(limits)) workspace.reserve(bytes);
 }
 
 }  // namespace lora::cpu

@@ -60,6 +60,9 @@ class Workspace {
   std::size_t total_ = 0, most_ = 0;  // taken now, and at most so far
 };
 
+// Scratch that a device opened with these limits reserves; operations on batches within them rarely need more.
+std::size_t workspace_needs(const lora_limits& limits);
+
 struct CpuContext {
   ThreadPool pool;
   const Isa isa;

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "cpu/backend.h"
 
 namespace lora::cpu {
 namespace {
@@ -68,6 +69,15 @@ lora_status device_info(std::int32_t ordinal, lora_device_info* out) {
     out->memory_bytes = memory_bytes("MemTotal");
     out->free_bytes = memory_bytes("MemAvailable");
     out->units = cores;
+  });
+}
+
+lora_status device_needs(const lora_limits* limits, lora_needs* out) {
+  return guard([&] {
+    need(limits, "device_needs: limits");
+    need(out, "device_needs");
+    *out = {};
+    out->workspace_bytes = static_cast<std::int64_t>(workspace_needs(*limits));
   });
 }
 
@@ -172,11 +182,14 @@ lora_status event_between(lora_event* from, lora_event* to, double* milliseconds
 
 }  // namespace
 
+std::size_t workspace_of(const lora_device* device) { return device->context.workspace.bytes(); }
+
 void fill_device_functions(lora_backend* table) {
   table->abi_version = LORA_ABI_VERSION;
   table->struct_size = sizeof(lora_backend);
   table->device_count = device_count;
   table->device_info = device_info;
+  table->device_needs = device_needs;
   table->device_open = device_open;
   table->device_close = device_close;
   table->alloc = alloc;

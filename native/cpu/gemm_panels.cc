@@ -143,9 +143,9 @@ void pack_panels(const Kernels& kernels, const Right& right, std::int64_t first,
   for (std::int64_t p = first; p < last; ++p) pack_one(kernels, right, p, out + (p - first) * bytes);
 }
 
-void weight_pack(CpuContext& context, const lora_weight& weight, std::uint32_t uses, void* packed,
+void weight_pack(CpuContext* context, const lora_weight& weight, std::uint32_t uses, void* packed,
                  std::size_t* bytes) {
-  const Kernels& kernels = context.kernels;
+  const Kernels& kernels = context != nullptr ? context->kernels : kernels_of(pick_isa());
   if (bytes == nullptr || (uses & ~(LORA_USE_FORWARD | LORA_USE_DX)) != 0) {
     throw Error(Code::kInvalidArgument, "weight_pack", "expected a place for the size and known uses; got uses " +
                                                            std::to_string(uses));
@@ -158,8 +158,8 @@ void weight_pack(CpuContext& context, const lora_weight& weight, std::uint32_t u
   const std::size_t dx_bytes = (uses & LORA_USE_DX) != 0 ? whole_bytes(kernels, dx) : 0;
   *bytes = uses == 0 ? 0 : kHeaderBytes + forward_bytes + dx_bytes;
   if (packed == nullptr || uses == 0) return;
-  if (weight.codes.data == nullptr) {
-    throw Error(Code::kInvalidArgument, "weight_pack", "expected plain codes to pack from, got none");
+  if (context == nullptr || weight.codes.data == nullptr) {
+    throw Error(Code::kInvalidArgument, "weight_pack", "expected a stream and plain codes to pack from, got none");
   }
 
   Header header{kMagic, uses, forward.layout, kernels.tile_columns, weight.codes.shape[0], weight.codes.shape[1],
@@ -170,7 +170,7 @@ void weight_pack(CpuContext& context, const lora_weight& weight, std::uint32_t u
     if ((uses & right.use) == 0) continue;
     char* to = static_cast<char*>(packed) + (right.use == LORA_USE_FORWARD ? header.forward_at : header.dx_at);
     const std::size_t each = panel_bytes(kernels, right.layout, right.depth);
-    context.pool.parallel_for_dynamic(panels_of(kernels, right.columns), 8,
+    context->pool.parallel_for_dynamic(panels_of(kernels, right.columns), 8,
                                       [&](std::int64_t begin, std::int64_t end, int) {
                                         pack_panels(kernels, right, begin, end, to + begin * each);
                                       });

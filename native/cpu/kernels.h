@@ -55,7 +55,7 @@ struct RowPart {
 struct Drop {
   std::uint64_t seed;
   std::uint32_t row, site, tick, threshold;
-  float         keep;  // 1 / (1 - p)
+  float         keep;  // lora_drop_keep
 };
 
 struct Kernels {

@@ -16,8 +16,8 @@ void linear(CpuContext& context, const lora_linear_args* same_x, int count);
 // dx (+)= dy W + drop'(g A), dA += g^T drop(x), dB += scale * dy^T u, with g = scale * dy B.
 void linear_bwd(CpuContext& context, const lora_linear_bwd_args* same_x, int count);
 
-// As lora_backend.weight_pack: with packed == nullptr only *bytes is set.
-void weight_pack(CpuContext& context, const lora_weight& weight, std::uint32_t uses, void* packed,
+// As lora_backend.weight_pack: with packed == nullptr only *bytes is set, and the context may be null.
+void weight_pack(CpuContext* context, const lora_weight& weight, std::uint32_t uses, void* packed,
                  std::size_t* bytes);
 
 }  // namespace lora::cpu

@@ -20,15 +20,17 @@ inline std::vector<std::int32_t> slot_of_rows(const lora_route& route, std::int6
   return slot;
 }
 
-// What drop() multiplies x[t,k] by: 0, or 1 / (1 - p).
+// What drop() multiplies x[t,k] by: 0, or lora_drop_keep.
 template <class Real>
 Real drop_factor(const lora_pair& pair, const lora_route& route, std::int32_t slot, std::int64_t t, std::int64_t k) {
   const float p = pair.drop == nullptr ? 0.0f : pair.drop[slot];
   if (!(p > 0.0f)) return Real(1);
   const lora_philox4 draws =
-      lora_philox(pair.streams.seed[slot], static_cast<std::uint32_t>(k / 4),
-                  static_cast<std::uint32_t>(route.row_dev[t]), pair.site, pair.streams.tick[slot]);
-  return draws.v[k % 4] >= lora_drop_threshold(p) ? Real(1) / (Real(1) - Real(p)) : Real(0);
+      lora_drop_draws(pair.streams.seed[slot], static_cast<std::uint32_t>(k / 8),
+                      static_cast<std::uint32_t>(route.row_dev[t]), pair.site, pair.streams.tick[slot]);
+  const std::uint32_t threshold = lora_drop_threshold(p);
+  return lora_drop_draw(&draws, static_cast<std::uint32_t>(k)) >= threshold ? static_cast<Real>(lora_drop_keep(threshold))
+                                                                             : Real(0);
 }
 
 }  // namespace lora::cpu

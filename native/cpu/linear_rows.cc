@@ -112,8 +112,9 @@ Drop Dropout::of(std::int64_t row, std::int32_t group) const {
   const std::int32_t slot = groups->slot[group];
   const float p = pair->drop[slot];
   const std::int64_t t = index == nullptr ? row : index[row];
+  const std::uint32_t threshold = lora_drop_threshold(p);
   return {pair->streams.seed[slot], static_cast<std::uint32_t>(route->row_dev[t]), pair->site,
-          pair->streams.tick[slot], lora_drop_threshold(p), static_cast<float>(1.0 / (1.0 - static_cast<double>(p)))};
+          pair->streams.tick[slot], threshold, static_cast<float>(lora_drop_keep(threshold))};
 }
 
 }  // namespace lora::cpu

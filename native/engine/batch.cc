@@ -91,12 +91,11 @@ void check_batch(const BatchCommand& c, const BatchContext& context) {
   }
 }
 
-std::size_t upload_bytes(const BatchContext& context, std::int64_t tokens, std::int64_t sequences,
-                         std::int64_t segments) {
-  const std::int64_t frequencies = context.spec.rope.kind == RopeKind::kDynamic ? sequences + 1 : 1;
+std::size_t upload_bytes(const ModelSpec& spec, const Limits& limits, std::int64_t tokens,
+                         std::int64_t sequences, std::int64_t segments) {
+  const std::int64_t frequencies = spec.rope.kind == RopeKind::kDynamic ? sequences + 1 : 1;
   return static_cast<std::size_t>(64 * tokens + 32 * (sequences + 1) + 16 * (segments + 1) +
-                                  16 * context.limits.slots +
-                                  frequencies * context.spec.rope.rotary_width * 4 + 1024);
+                                  16 * limits.slots + frequencies * spec.rope.rotary_width * 4 + 1024);
 }
 
 void put_common(BatchView& view, const BatchContext& context, const std::vector<std::int32_t>& ids,
@@ -243,7 +242,7 @@ BatchView make_batch(const BatchCommand& c, const BatchContext& context, bool tr
     }
   }
   const std::int64_t most = std::max(tokens, static_cast<std::int64_t>(picked.size()));
-  upload.begin(upload_bytes(context, most, sequences, static_cast<std::int64_t>(c.segment_slot.size())),
+  upload.begin(upload_bytes(context.spec, context.limits, most, sequences, static_cast<std::int64_t>(c.segment_slot.size())),
                kUploadArrays);
 
   view.q_begin_host = c.seq_begin;

@@ -34,8 +34,8 @@ void put_common(BatchView& view, const BatchContext& context, const std::vector<
                 Upload& upload);
 
 // Upper bound of what put_common and make_batch put.
-std::size_t upload_bytes(const BatchContext& context, std::int64_t tokens, std::int64_t sequences,
-                         std::int64_t segments);
+std::size_t upload_bytes(const ModelSpec& spec, const Limits& limits, std::int64_t tokens,
+                         std::int64_t sequences, std::int64_t segments);
 constexpr int kUploadArrays = 24;
 
 }  // namespace lora

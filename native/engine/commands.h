@@ -32,6 +32,7 @@ struct SessionOptions {
   std::vector<TensorSource> weights;
   std::vector<Projection> targets;
   Limits limits;
+  std::size_t memory_bytes = 0;  // most that the session may take; 0: what is free
 };
 
 struct BatchCommand {

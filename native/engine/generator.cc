@@ -146,7 +146,7 @@ BatchView Generator::make_view(const std::vector<Piece>& pieces, std::size_t ext
   const auto tokens = static_cast<std::int64_t>(ids.size());
   view.route.finish(tokens, limits_.slots);
   const auto sequences = static_cast<std::int64_t>(pieces.size());
-  upload_.begin(upload_bytes(context(), tokens, sequences, sequences) + extra_bytes,
+  upload_.begin(upload_bytes(spec_, limits_, tokens, sequences, sequences) + extra_bytes,
                 kUploadArrays + extra_arrays);
   put_common(view, context(), ids, positions, lengths, upload_);
   view.cache.k = &k_;

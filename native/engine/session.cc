@@ -3,167 +3,94 @@
 
 #include <algorithm>
 #include <new>
-#include <unordered_set>
 
 #include "engine/tensor_io.h"
 
 namespace lora {
 
-namespace {
-
-constexpr std::int64_t kRankStep = 16;
-
-void append(std::vector<Line>& plan, const Arena& dry) {
-  plan.insert(plan.end(), dry.plan().begin(), dry.plan().end());
-}
-
-std::size_t total(const std::vector<Line>& plan) {
-  std::size_t sum = 0;
-  for (const Line& line : plan) {
-    sum += line.bytes;
-  }
-  return sum;
-}
-
-void check_limits(const SessionOptions& o) {
-  const Limits& l = o.limits;
-  const auto range = [](const char* name, std::int64_t value, std::int64_t least, std::int64_t most) {
-    if (value < least || value > most) {
-      throw invalid_argument(name, text("an integer from ", least, " to ", most), text(value));
-    }
-  };
-  range("maxTokens", l.tokens, 1, 1 << 24);
-  range("maxSequences", l.sequences, 1, 1 << 24);
-  range("slots", l.slots, 0, 4096);
-  range("rank", l.rank, l.slots ? 1 : 0, 4096);
-  range("cacheTokens", l.cache_tokens, 0, 1 << 30);
-  range("cacheSequences", l.cache_sequences, l.cache_tokens ? 1 : 0, 1 << 20);
-  range("threads", o.threads, 0, 1024);
-  if (l.training && l.slots == 0) {
-    throw invalid_argument("slots", "at least 1 in a session that trains", "0");
-  }
-  if (l.slots && o.targets.empty()) {
-    throw invalid_argument("targets", "the projections that adapters attach to", "none");
-  }
-  for (const Projection p : o.targets) {
-    if (o.spec.has(p)) {
-      continue;
-    }
-    throw invalid_argument("targets", text("projections that a ", o.spec.family, " model has"), name_of(p));
-  }
-}
-
-}  // namespace
-
-Session::Session(const SessionOptions& options, Backend::Fill oracle, const CancelToken& cancel,
+Session::Session(const SessionOptions& options, Backend::Fill extra, const CancelToken& cancel,
                  const std::function<void(std::size_t, std::size_t)>& progress)
-    : spec_(options.spec), limits_(options.limits) {
-  spec_.check();
-  check_limits(options);
-  limits_.rank = (limits_.rank + kRankStep - 1) / kRankStep * kRankStep;
-  if (limits_.cache_tokens == 0) {
-    limits_.cache_sequences = 0;
-  }
-  ShardReader reader(options.weights);
+    : spec_(options.spec), limits_(checked_limits(options)), types_(types_of(options)) {
+  const ShardReader reader(options.weights);
   Weights::check(spec_, reader);
   cancel.check();
-  open_device(options, oracle);
-  allocate(options, reader, cancel, progress);
-}
-
-void Session::open_device(const SessionOptions& options, Backend::Fill oracle) {
-  std::shared_ptr<const Backend> backend;
-  if (options.device == "cpu") {
-    backend = Backend::cpu();
-  } else if (options.device == "cuda") {
-    backend = Backend::load(options.plugin);
-  } else if (oracle) {
-    backend = Backend::of(oracle);
-  } else {
-    throw invalid_argument("device", "\"cpu\" or \"cuda\"", options.device);
-  }
-  if (options.dtype != "f32" && options.dtype != "bf16") {
-    throw invalid_argument("dtype", "\"f32\" or \"bf16\"", options.dtype);
-  }
-  if (options.device == "oracle") {
-    types_ = {LORA_F64, LORA_F64};
-  } else {
-    types_ = {LORA_F32, options.dtype == "bf16" ? LORA_BF16 : LORA_F32};
-  }
-  lora_limits sizes{};
-  sizes.threads = options.threads;
-  sizes.tokens = std::max(limits_.tokens, limits_.cache_sequences);
-  sizes.widest = 0;
-  for (int i = 0; i < kLayerProjections; ++i) {
-    const Projection p = static_cast<Projection>(i);
-    if (spec_.has(p)) {
-      sizes.widest = std::max({sizes.widest, spec_.rows(p), spec_.columns(p)});
-    }
-  }
-  sizes.vocabulary = spec_.vocabulary;
-  sizes.rank = limits_.rank;
-  sizes.slots = limits_.slots;
-  device_ = Device::open(backend, options.ordinal, sizes);
-  stream_ = std::make_unique<Stream>(device_);
-  ops_ = std::make_unique<Ops>(*stream_);
-}
-
-void Session::allocate(const SessionOptions& options, TensorReader& reader, const CancelToken& cancel,
-                       const std::function<void(std::size_t, std::size_t)>& progress) {
-  const bool adapters = limits_.slots > 0;
-  Arena weights, slabs, cache, largest;
-  Weights::measure(weights, *stream_, spec_, types_, limits_.training);
-  Adapters::measure(slabs, spec_, types_, limits_, options.targets);
-  Generator::measure(cache, spec_, types_, limits_);
-  for (const Pass pass : {Pass::kTrain, Pass::kScore, Pass::kGenerate}) {
-    if (pass == Pass::kTrain && !limits_.training) {
-      continue;
-    }
-    Arena dry;
-    const std::int64_t rows =
-        pass == Pass::kGenerate ? std::max(limits_.tokens, limits_.cache_sequences) : limits_.tokens;
-    take_activations(dry, spec_, types_, limits_, adapters, pass, rows, rows);
-    if (pass == Pass::kGenerate) {
-      Generator::take_scratch(dry, spec_, types_, limits_, Generator::logit_rows(limits_));
-    }
-    if (dry.peak() > largest.peak()) {
-      largest = std::move(dry);
-    }
-  }
-  for (const Arena* arena : {&weights, &slabs, &cache, &largest}) {
-    append(plan_, *arena);
-  }
-
-  const std::size_t needed = total(plan_);
-  const std::int64_t free = device_->info().free_bytes;
-  if (free > 0 && needed > static_cast<std::size_t>(free)) {
-    throw out_of_memory(needed, static_cast<std::size_t>(free), plan_);
-  }
+  const std::shared_ptr<const Backend> backend = backend_of(options, extra);
+  const MemoryPlan plan = make_plan(options, *backend);
   try {
-    const auto real = [&](const Arena& dry) { return Arena(device_, LORA_DEVICE_MEMORY, dry.peak()); };
-    adapters_ = std::make_unique<Adapters>(real(slabs), spec_, types_, limits_, options.targets);
-    Arena cache_arena = real(cache);
-    scratch_ = real(largest);
-    upload_ = Upload(device_, upload_bytes(context(), limits_.tokens, limits_.sequences, limits_.slots));
-    const std::size_t all = Weights::total_bytes(spec_, types_);
-    std::size_t done = 0;
-    weights_ = std::make_unique<Weights>(real(weights), *stream_, spec_, types_, limits_.training, reader,
-                                         [&](std::size_t bytes) {
-                                           cancel.check();
-                                           done += bytes;
-                                           progress(done, all);
-                                         });
-    decoder_ = std::make_unique<Decoder>(spec_, *weights_, *adapters_);
-    generator_ = std::make_unique<Generator>(std::move(cache_arena), spec_, types_, limits_, *adapters_,
-                                             *decoder_, *ops_, scratch_, upload_);
+    allocate(options, backend, plan, reader, cancel, progress);
   } catch (const std::bad_alloc&) {
-    throw out_of_memory(needed, free > 0 ? static_cast<std::size_t>(free) : 0, plan_);
+    throw out_of_memory(plan.total(), free_, plan_);
   } catch (const Failure& failure) {
     if (failure.code() != "ERR_OUT_OF_MEMORY") {
       throw;
     }
-    throw out_of_memory(needed, free > 0 ? static_cast<std::size_t>(free) : 0, plan_);
+    throw out_of_memory(plan.total(), free_, plan_);
   }
+}
+
+// Decides and checks before the device is opened: a run that does not fit takes nothing.
+MemoryPlan Session::make_plan(const SessionOptions& options, const Backend& backend) {
+  const lora_needs needs = backend.needs(sizes_of(options, limits_));
+  const auto context = static_cast<std::size_t>(needs.context_bytes);
+  const std::size_t free = static_cast<std::size_t>(std::max<std::int64_t>(0, backend.info(options.ordinal).free_bytes));
+  const std::size_t apart = reserve_of(options.device, free);
+  std::size_t budget = free > apart ? free - apart : 0;
+  if (options.memory_bytes) {
+    budget = std::min(budget, options.memory_bytes - std::min(options.memory_bytes, context));
+  }
+  const MemoryPlan plan = plan_memory(options, limits_, needs, packed_by(backend), budget);
+  limits_ = plan.limits;
+  plan_ = plan.lines;
+  free_ = free + context;
+  if (options.memory_bytes) {
+    free_ = std::min(free_, options.memory_bytes);
+  }
+  if (free > 0 && plan.total() > free_) {
+    throw out_of_memory(plan.total(), free_, plan_);
+  }
+  return plan;
+}
+
+void Session::allocate(const SessionOptions& options, const std::shared_ptr<const Backend>& backend,
+                       const MemoryPlan& plan, const TensorReader& reader, const CancelToken& cancel,
+                       const std::function<void(std::size_t, std::size_t)>& progress) {
+  device_ = Device::open(backend, options.ordinal, sizes_of(options, limits_));
+  stream_ = std::make_unique<Stream>(device_);
+  ops_ = std::make_unique<Ops>(*stream_);
+  const auto arena = [&](std::size_t bytes) {
+    return bytes ? Arena(device_, LORA_DEVICE_MEMORY, bytes) : Arena();
+  };
+  adapters_ = std::make_unique<Adapters>(arena(plan.slabs), spec_, types_, limits_, options.targets);
+  Arena cache = arena(plan.cache);
+  scratch_ = arena(plan.scratch);
+  upload_ = Upload(device_, plan.upload);
+  const std::size_t all = Weights::total_bytes(spec_, types_);
+  std::size_t done = 0;
+  weights_ = std::make_unique<Weights>(arena(plan.weights), scratch_.base(), *stream_, spec_, types_,
+                                       limits_.training, reader, [&](std::size_t bytes) {
+                                         cancel.check();
+                                         done += bytes;
+                                         progress(done, all);
+                                       });
+  decoder_ = std::make_unique<Decoder>(spec_, *weights_, *adapters_);
+  generator_ = std::make_unique<Generator>(std::move(cache), spec_, types_, limits_, *adapters_, *decoder_,
+                                           *ops_, scratch_, upload_);
+}
+
+Failure Session::explained(const Failure& failure) const {
+  if (failure.code() != "ERR_OUT_OF_MEMORY") {
+    return failure;
+  }
+  std::size_t needed = 0;
+  for (const Line& line : plan_) {
+    needed += line.bytes;
+  }
+  std::int64_t free = 0;
+  try {
+    free = device_->info().free_bytes;
+  } catch (const Failure&) {  // a device that says nothing any more has nothing
+  }
+  return out_of_memory_during(failure, needed, static_cast<std::size_t>(std::max<std::int64_t>(0, free)), plan_);
 }
 
 Activations Session::take(Pass pass, const BatchView& view) {

@@ -11,6 +11,7 @@
 #include "engine/batch.h"
 #include "engine/commands.h"
 #include "engine/generator.h"
+#include "engine/plan.h"
 #include "model/decoder.h"
 #include "runtime/device.h"
 
@@ -18,12 +19,16 @@ namespace lora {
 
 class Session {
  public:
-  // `oracle` fills a testing device's table, null for others. `progress` hears bytes read so far and in
+  // `extra` fills the table of a device of the testing addon, else null. `progress` hears bytes read so far and in
   // all.
-  Session(const SessionOptions& options, Backend::Fill oracle, const CancelToken& cancel,
+  Session(const SessionOptions& options, Backend::Fill extra, const CancelToken& cancel,
           const std::function<void(std::size_t, std::size_t)>& progress);
 
   const std::vector<Line>& plan() const { return plan_; }
+  // An ERR_OUT_OF_MEMORY of a command with the session's plan; other failures as they are.
+  Failure explained(const Failure& failure) const;
+  // With what "auto" became.
+  const Limits& limits() const { return limits_; }
 
   std::int32_t add_adapter(const AdapterConfig& config);
   void remove_adapter(std::int32_t slot);
@@ -56,8 +61,9 @@ class Session {
   void generate_end(std::int32_t handle);
 
  private:
-  void open_device(const SessionOptions& options, Backend::Fill oracle);
-  void allocate(const SessionOptions& options, TensorReader& reader, const CancelToken& cancel,
+  MemoryPlan make_plan(const SessionOptions& options, const Backend& backend);
+  void allocate(const SessionOptions& options, const std::shared_ptr<const Backend>& backend,
+                const MemoryPlan& plan, const TensorReader& reader, const CancelToken& cancel,
                 const std::function<void(std::size_t, std::size_t)>& progress);
   BatchContext context() const { return {spec_, types_, limits_, *adapters_}; }
   Activations take(Pass pass, const BatchView& view);
@@ -67,6 +73,7 @@ class Session {
   Limits limits_;
   Types types_;
   std::vector<Line> plan_;
+  std::size_t free_ = 0;  // when the session was planned; what total() is held against
   std::shared_ptr<Device> device_;
   std::unique_ptr<Stream> stream_;
   std::unique_ptr<Ops> ops_;

@@ -1,8 +1,7 @@
-// mmap and element conversion. Sources may lie at any byte offset, so elements are copied out before use.
+// Reading and element conversion. Sources may lie at any byte offset, so elements are copied out before use.
 #include "engine/tensor_io.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -88,41 +87,41 @@ bool same_type(const TensorSource& source, lora_dtype dtype) {
 
 }  // namespace
 
-MappedFile::MappedFile(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) {
+ShardFile::ShardFile(const std::string& path) : path_(path), handle_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+  if (handle_ < 0) {
     throw bad_file(path, text("cannot be opened: ", std::strerror(errno)));
   }
   struct stat info;
-  if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
-    close(fd);
+  if (fstat(handle_, &info) != 0 || !S_ISREG(info.st_mode)) {
+    close(handle_);
     throw bad_file(path, "is not a regular file");
   }
   size_ = static_cast<std::uint64_t>(info.st_size);
-  if (size_ > 0) {
-    void* at = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0);
-    const int error = errno;
-    close(fd);
-    if (at == MAP_FAILED) {
-      throw bad_file(path, text("cannot be mapped: ", std::strerror(error)));
-    }
-    data_ = static_cast<const unsigned char*>(at);
-  } else {
-    close(fd);
-  }
+  posix_fadvise(handle_, 0, 0, POSIX_FADV_SEQUENTIAL);
 }
 
-MappedFile::~MappedFile() {
-  if (data_) {
-    munmap(const_cast<unsigned char*>(data_), size_);
+ShardFile::~ShardFile() { close(handle_); }
+
+void ShardFile::read(std::uint64_t at, std::size_t bytes, void* to) const {
+  for (std::size_t done = 0; done < bytes;) {
+    const ssize_t got =
+        pread(handle_, static_cast<char*>(to) + done, bytes - done, static_cast<off_t>(at + done));
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    if (got <= 0) {
+      throw bad_file(path_, got < 0 ? text("cannot be read: ", std::strerror(errno))
+                                    : "became shorter while it was read; fetch it again");
+    }
+    done += static_cast<std::size_t>(got);
   }
 }
 
 ShardReader::ShardReader(const std::vector<TensorSource>& sources) {
   for (const TensorSource& source : sources) {
-    std::unique_ptr<MappedFile>& file = files_[source.file];
+    std::unique_ptr<ShardFile>& file = files_[source.file];
     if (!file) {
-      file = std::make_unique<MappedFile>(source.file);
+      file = std::make_unique<ShardFile>(source.file);
     }
     const std::uint64_t bytes = elements(source) * element_size(source);
     if (source.begin > source.end || source.end > file->size() || source.end - source.begin != bytes) {
@@ -156,7 +155,7 @@ void ShardReader::check(const std::string& name, const std::vector<std::int64_t>
 }
 
 void ShardReader::read(const std::string& name, std::int64_t from, std::int64_t count, lora_dtype dtype,
-                       void* to) {
+                       void* to) const {
   const TensorSource& source = find(name);
   const std::size_t size = element_size(source);
   const std::uint64_t row = elements(source) / static_cast<std::uint64_t>(source.shape[0]);
@@ -165,16 +164,20 @@ void ShardReader::read(const std::string& name, std::int64_t from, std::int64_t 
   if (start + bytes > source.end - source.begin) {
     throw internal_error(text("tensor ", name, ": rows past its end"));
   }
-  const unsigned char* at = files_.at(source.file)->data() + source.begin + start;
-  const std::size_t n = static_cast<std::size_t>(count) * static_cast<std::size_t>(row);
+  const ShardFile& file = *files_.at(source.file);
   if (same_type(source, dtype)) {
-    std::memcpy(to, at, bytes);
-  } else if (dtype == LORA_F64) {
-    convert(source, at, n, static_cast<double*>(to));
+    return file.read(source.begin + start, bytes, to);
+  }
+  thread_local std::vector<unsigned char> raw;
+  raw.resize(bytes);
+  file.read(source.begin + start, bytes, raw.data());
+  const std::size_t n = static_cast<std::size_t>(count) * static_cast<std::size_t>(row);
+  if (dtype == LORA_F64) {
+    convert(source, raw.data(), n, static_cast<double*>(to));
   } else if (dtype == LORA_F32) {
-    convert(source, at, n, static_cast<float*>(to));
+    convert(source, raw.data(), n, static_cast<float*>(to));
   } else {
-    convert(source, at, n, static_cast<bf16*>(to));
+    convert(source, raw.data(), n, static_cast<bf16*>(to));
   }
 }
 

@@ -1,5 +1,4 @@
-// Reads byte ranges of safetensors shards through memory maps, with bounds checked again, and converts them
-// to the store's type.
+// Reads byte ranges of safetensors shards, with bounds checked again, and converts them to the store's type.
 #ifndef LORA_ENGINE_TENSOR_IO_H
 #define LORA_ENGINE_TENSOR_IO_H
 
@@ -13,35 +12,37 @@
 
 namespace lora {
 
-// A whole file, mapped read-only.
-class MappedFile {
+// A file that several threads read at once. Not mapped: pages that were read would count as the process's own.
+class ShardFile {
  public:
-  explicit MappedFile(const std::string& path);
-  ~MappedFile();
-  MappedFile(const MappedFile&) = delete;
-  MappedFile& operator=(const MappedFile&) = delete;
+  explicit ShardFile(const std::string& path);
+  ~ShardFile();
+  ShardFile(const ShardFile&) = delete;
+  ShardFile& operator=(const ShardFile&) = delete;
 
-  const unsigned char* data() const { return data_; }
   std::uint64_t size() const { return size_; }
+  // Exactly `bytes` from offset `at`; throws ERR_CHECKPOINT.
+  void read(std::uint64_t at, std::size_t bytes, void* to) const;
 
  private:
-  const unsigned char* data_ = nullptr;
+  std::string path_;
+  int handle_;
   std::uint64_t size_ = 0;
 };
 
 class ShardReader : public TensorReader {
  public:
-  // Maps every file named by the sources and checks every range.
+  // Opens every file named by the sources and checks every range.
   explicit ShardReader(const std::vector<TensorSource>& sources);
   void check(const std::string& name, const std::vector<std::int64_t>& shape) const override;
   void read(const std::string& name, std::int64_t from, std::int64_t count, lora_dtype dtype,
-            void* to) override;
+            void* to) const override;
 
  private:
   const TensorSource& find(const std::string& name) const;
 
   std::map<std::string, TensorSource> sources_;
-  std::map<std::string, std::unique_ptr<MappedFile>> files_;
+  std::map<std::string, std::unique_ptr<ShardFile>> files_;
 };
 
 }  // namespace lora

@@ -5,43 +5,95 @@ namespace lora {
 
 namespace {
 
-LayerSaved take_layer(Arena& arena, const ModelSpec& s, Types types, const Limits& limits, bool adapters,
-                      Pass pass, std::int64_t t, const LayerSaved* before) {
-  const lora_dtype store = types.store, real = types.real;
-  const bool train = pass == Pass::kTrain, first = before == nullptr;
-  const bool again = train && limits.recompute == Recompute::kCheap;  // one scratch for all layers
-  const std::int64_t d = s.width, h = s.heads, g = s.kv_heads, e = s.head_width, f = s.feed_forward;
+// What layers share that make something again.
+struct Again {
+  LayerSaved layer;  // for those that are run again
+  Tensor h, f;       // [T,D], [T,F]: for cheap ones
+};
+
+struct Sizes {
+  const ModelSpec& spec;
+  Types types;
+  const Limits& limits;
+  bool adapters, train;
+  std::int64_t tokens;
+};
+
+// Everything that a layer keeps but its input and the u of down; `h` and `f` are there already for a cheap layer.
+LayerSaved take_inner(Arena& arena, const Sizes& z, Tensor h, Tensor f, bool again) {
+  const ModelSpec& s = z.spec;
+  const lora_dtype store = z.types.store, real = z.types.real;
+  const std::int64_t t = z.tokens, d = s.width, heads = s.heads, g = s.kv_heads, e = s.head_width;
+  const char* normalised = again ? "activations: one layer again" : "activations: normalised";
+  const char* attention = again ? normalised : "activations: attention";
+  const char* wide = again ? normalised : "activations: feed-forward";
   LayerSaved out;
-  const char* residual = "activations: residual stream";
-  if (!first || !train) {
-    out.sum1 = arena.take(residual, store, {t, d});
-  }
-  out.h1 = again && !first ? before->h1 : arena.take("activations: normalised", store, {t, d});
-  out.rstd1 = arena.take("activations: normalised", real, {t});
+  out.h1 = h.dims ? h : arena.take(normalised, store, {t, d});
+  out.rstd1 = arena.take(normalised, real, {t});
   if (s.qk_norm) {
-    out.q_raw = arena.take("activations: attention", store, {t, h, e});
-    out.k_raw = arena.take("activations: attention", store, {t, g, e});
-    out.rstd_q = arena.take("activations: attention", real, {t * h});
-    out.rstd_k = arena.take("activations: attention", real, {t * g});
+    out.q_raw = arena.take(attention, store, {t, heads, e});
+    out.k_raw = arena.take(attention, store, {t, g, e});
+    out.rstd_q = arena.take(attention, real, {t * heads});
+    out.rstd_k = arena.take(attention, real, {t * g});
   }
-  out.q = arena.take("activations: attention", store, {t, h, e});
-  out.k = arena.take("activations: attention", store, {t, g, e});
-  out.v = arena.take("activations: attention", store, {t, g, e});
-  out.o = arena.take("activations: attention", store, {t, h, e});
-  if (train) {
-    out.lse = arena.take("activations: attention", real, {h, t});
+  out.q = arena.take(attention, store, {t, heads, e});
+  out.k = arena.take(attention, store, {t, g, e});
+  out.v = arena.take(attention, store, {t, g, e});
+  out.o = arena.take(attention, store, {t, heads, e});
+  if (z.train) {
+    out.lse = arena.take(attention, real, {heads, t});
   }
-  out.sum2 = arena.take(residual, store, {t, d});
-  out.h2 = again ? out.h1 : arena.take("activations: normalised", store, {t, d});
-  out.rstd2 = arena.take("activations: normalised", real, {t});
-  out.gate = arena.take("activations: feed-forward", store, {t, f});
-  out.up = arena.take("activations: feed-forward", store, {t, f});
-  out.h = again && !first ? before->h : arena.take("activations: feed-forward", store, {t, f});
-  for (int i = 0; adapters && i < kLayerProjections; ++i) {
-    if (s.has(static_cast<Projection>(i))) {
-      out.u[i] = arena.take("activations: adapters", store, {t, limits.rank});
+  out.sum2 = arena.take(again ? normalised : "activations: residual stream", store, {t, d});
+  out.h2 = h.dims ? h : arena.take(normalised, store, {t, d});
+  out.rstd2 = arena.take(normalised, real, {t});
+  out.gate = arena.take(wide, store, {t, s.feed_forward});
+  out.up = arena.take(wide, store, {t, s.feed_forward});
+  out.h = f.dims ? f : arena.take(wide, store, {t, s.feed_forward});
+  for (int i = 0; z.adapters && i < kLayerProjections; ++i) {
+    if (s.has(static_cast<Projection>(i)) && static_cast<Projection>(i) != Projection::kDown) {
+      out.u[i] = arena.take(again ? normalised : "activations: adapters", store, {t, z.limits.rank});
     }
   }
+  return out;
+}
+
+Again take_again(Arena& arena, const Sizes& z) {
+  Again out;
+  bool cheap = false, layer = false;
+  for (std::int64_t l = 0; z.train && l < z.spec.layers; ++l) {
+    cheap = cheap || z.limits.recompute_of(l) == Recompute::kCheap;
+    layer = layer || z.limits.recompute_of(l) == Recompute::kLayer;
+  }
+  if (layer) {
+    out.layer = take_inner(arena, z, {}, {}, true);
+    out.h = out.layer.h1;
+    out.f = out.layer.h;
+  } else if (cheap) {
+    out.h = arena.take("activations: normalised", z.types.store, {z.tokens, z.spec.width});
+    out.f = arena.take("activations: feed-forward", z.types.store, {z.tokens, z.spec.feed_forward});
+  }
+  return out;
+}
+
+LayerSaved take_layer(Arena& arena, const Sizes& z, const Again& again, std::int64_t l) {
+  const Recompute policy = z.train ? z.limits.recompute_of(l) : Recompute::kNone;
+  LayerSaved out;
+  Tensor sum1;
+  if (l > 0 || !z.train) {
+    sum1 = arena.take("activations: residual stream", z.types.store, {z.tokens, z.spec.width});
+  }
+  if (policy == Recompute::kLayer) {
+    out = again.layer;
+  } else {
+    const bool cheap = policy == Recompute::kCheap;
+    out = take_inner(arena, z, cheap ? again.h : Tensor(), cheap ? again.f : Tensor(), false);
+  }
+  if (z.adapters) {
+    out.u[static_cast<int>(Projection::kDown)] =
+        arena.take("activations: adapters", z.types.store, {z.tokens, z.limits.rank});
+  }
+  out.sum1 = sum1;
+  out.recompute = policy;
   return out;
 }
 
@@ -71,7 +123,6 @@ Activations take_activations(Arena& arena, const ModelSpec& s, Types types, cons
                              bool adapters, Pass pass, std::int64_t t, std::int64_t n) {
   const lora_dtype store = types.store;
   Activations out;
-  out.recompute = limits.recompute;
   const char* scratch = "activations: scratch";
   out.x0 = arena.take(scratch, store, {t, s.width});
   out.out = arena.take(scratch, store, {t, s.width});
@@ -83,10 +134,11 @@ Activations take_activations(Arena& arena, const ModelSpec& s, Types types, cons
   if (s.fused_gate_up) {
     out.gate_up = arena.take(scratch, store, {t, s.rows(Projection::kGateUp)});
   }
+  const Sizes sizes{s, types, limits, adapters, pass == Pass::kTrain, t};
+  const Again again = take_again(arena, sizes);
   const std::int64_t kept = pass == Pass::kTrain ? s.layers : 1;
   for (std::int64_t l = 0; l < kept; ++l) {
-    const LayerSaved* before = l == 0 ? nullptr : &out.layers.back();
-    out.layers.push_back(take_layer(arena, s, types, limits, adapters, pass, t, before));
+    out.layers.push_back(take_layer(arena, sizes, again, l));
   }
   take_head(arena, s, types, limits, adapters, pass, n, out);
   if (pass != Pass::kTrain) {

@@ -11,12 +11,14 @@
 namespace lora {
 
 struct LayerSaved {
+  Recompute recompute = Recompute::kNone;
   Tensor sum1, h1, rstd1;  // [T,D], [T,D], [T]: the residual stream, normalised, before attention
   Tensor q_raw, k_raw, rstd_q, rstd_k;  // before the norms on heads; absent without them
   Tensor q, k, v, o, lse;               // after RoPE; [T,H,E], [T,G,E] twice, [T,H,E], [H,T]
   Tensor sum2, h2, rstd2;               // the same before the feed-forward part
   Tensor gate, up, h;                   // [T,F]
-  // h1, h2 and h are the same scratch in every layer when backward makes them again
+  // Cheap layers share one scratch for h1, h2 and h. Layers that are run again share everything but sum1 and the
+  // u of down, whose product is not repeated.
   Tensor u[9];  // x A^T of each projection, by its number; absent where no adapter may sit
 };
 
@@ -26,7 +28,6 @@ struct Activations {
   Tensor cos, sin;                 // [T,I]
   Tensor qkv, gate_up;             // scratch for files that keep them as one; absent otherwise
   std::vector<LayerSaved> layers;  // one each while training, else a single one
-  Recompute recompute = Recompute::kNone;
   const LayerSaved& layer(std::int64_t l) const {
     return layers[layers.size() == 1 ? 0 : static_cast<std::size_t>(l)];
   }

@@ -69,10 +69,10 @@ void Adapters::layout(Arena& arena, const ModelSpec& spec, Types types, const Li
   }
   const auto sites = static_cast<std::int64_t>(sites_.size());
   scale_dev_ = arena.take("adapters: tables", LORA_F64, {sites, limits.slots});
-  drop_dev_ = arena.take("adapters: tables", LORA_F32, {sites, limits.slots});
+  drop_dev_ = arena.take("adapters: tables", LORA_F32, {limits.slots});
   slots_.resize(static_cast<std::size_t>(limits.slots));
   scale_.assign(sites_.size() * slots_.size(), 0);
-  drop_.assign(scale_.size(), 0);
+  drop_.assign(slots_.size(), 0);
 }
 
 void Adapters::measure(Arena& dry, const ModelSpec& spec, Types types, const Limits& limits,
@@ -144,10 +144,9 @@ std::int32_t Adapters::add(Stream& stream, const AdapterConfig& config) {
   }
   slots_[free] = std::move(slot);
   for (std::size_t site = 0; site < sites_.size(); ++site) {
-    const bool has = slots_[free].rank[site] > 0;
     scale_[site * slots_.size() + free] = scale[site];
-    drop_[site * slots_.size() + free] = has ? static_cast<float>(config.dropout) : 0.0f;
   }
+  drop_[free] = static_cast<float>(config.dropout);
   const auto index = static_cast<std::int32_t>(free);
   if (training_) {
     for (const Tensor& t : {grad, first_moment, second_moment}) {
@@ -164,8 +163,8 @@ void Adapters::remove(Stream& stream, std::int32_t slot) {
   at(slot) = Slot{};
   for (std::size_t site = 0; site < sites_.size(); ++site) {
     scale_[site * slots_.size() + static_cast<std::size_t>(slot)] = 0;
-    drop_[site * slots_.size() + static_cast<std::size_t>(slot)] = 0;
   }
+  drop_[static_cast<std::size_t>(slot)] = 0;
   send_tables(stream);
 }
 
@@ -197,7 +196,7 @@ lora_pair Adapters::pair(int index, const std::vector<std::int32_t>& slots, cons
   bool any = false, drops = false;
   for (const std::int32_t slot : slots) {
     any = any || slots_[static_cast<std::size_t>(slot)].rank[i] > 0;
-    drops = drops || drop_[i * slots_.size() + static_cast<std::size_t>(slot)] > 0;
+    drops = drops || drop_[static_cast<std::size_t>(slot)] > 0;
   }
   if (!any) {
     return out;
@@ -214,9 +213,9 @@ lora_pair Adapters::pair(int index, const std::vector<std::int32_t>& slots, cons
   out.rank = static_cast<std::int32_t>(rank_);
   out.dtype = types_.store;
   out.scale = static_cast<const double*>(scale_dev_.data) + i * slots_.size();
-  out.drop = training && drops ? static_cast<const float*>(drop_dev_.data) + i * slots_.size() : nullptr;
+  out.drop = training && drops ? static_cast<const float*>(drop_dev_.data) : nullptr;
   out.streams = streams;
-  out.site = site.number;
+  out.site = static_cast<std::uint32_t>(site.stage);
   return out;
 }
 

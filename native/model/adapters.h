@@ -25,8 +25,10 @@ struct Site {
   std::int32_t layer = 0;  // -1: the head
   Projection projection = Projection::kQ;
   std::int64_t n = 0, k = 0, a_at = 0, b_at = 0;
-  std::uint32_t number = 0;  // layer * 9 + projection; the head comes last. Part of the random counters.
-  std::int32_t stage = 0;  // order in the forward pass: layer * 4 + (attention in, o, feed-forward in, down)
+  std::uint32_t number = 0;  // layer * 9 + projection; the head comes last. Part of the counters that draw A.
+  // Order in the forward pass: layer * 4 + (attention in, o, feed-forward in, down). Names the input in dropout's counters:
+  // projections of one input drop the same elements of it.
+  std::int32_t stage = 0;
 };
 
 struct AdapterModule {
@@ -121,7 +123,7 @@ class Adapters {
   std::vector<Site> sites_;
   std::vector<Slot> slots_;
   std::vector<double> scale_;  // [sites, slots], as on the device
-  std::vector<float> drop_;
+  std::vector<float> drop_;     // [slots]
   Tensor scale_dev_, drop_dev_;
 };
 

@@ -151,8 +151,8 @@ void Layer::attention_forward(Ops& ops, const BatchView& b, bool training, const
   ops.attention(args);
 }
 
-void Layer::forward(Ops& ops, const BatchView& b, bool training, Tensor r, Tensor delta, const Activations& a,
-                    const LayerSaved& s) const {
+void Layer::forward_inner(Ops& ops, const BatchView& b, bool training, Tensor r, Tensor delta,
+                          const Activations& a, const LayerSaved& s) const {
   const Tensor sum1 = delta ? s.sum1 : r;
   apply_norm(ops, r, delta, s.sum1, weights_.norm1, s.h1, s.rstd1, spec_.norm_eps);
   attention_forward(ops, b, training, a, s);
@@ -170,6 +170,11 @@ void Layer::forward(Ops& ops, const BatchView& b, bool training, Tensor r, Tenso
     ops.linear(gate_up, 2);
   }
   apply_swiglu(ops, s);
+}
+
+void Layer::forward(Ops& ops, const BatchView& b, bool training, Tensor r, Tensor delta, const Activations& a,
+                    const LayerSaved& s) const {
+  forward_inner(ops, b, training, r, delta, a, s);
   const lora_linear_args down[] = {forward_of(P::kDown, b, training, s.h, a.out, s)};
   ops.linear(down, 1);
 }
@@ -213,8 +218,10 @@ void Layer::backward(Ops& ops, const BatchView& b, std::int32_t lowest, const Ac
   const std::int32_t first = index_ * Adapters::kStagesPerLayer;
   const auto wanted = [&](int stage) { return lowest < first + stage; };
 
-  if (a.recompute == Recompute::kCheap) {
+  if (s.recompute == Recompute::kCheap) {
     apply_swiglu(ops, s);
+  } else if (s.recompute == Recompute::kLayer) {
+    forward_inner(ops, b, true, s.sum1 ? s.sum1 : a.x0, {}, a, s);
   }
   const lora_linear_bwd_args down[] = {
       backward_of(P::kDown, b, a.dres, s.h, wanted(3) ? a.dwide : Tensor(), LORA_OVERWRITE, s)};
@@ -231,7 +238,7 @@ void Layer::backward(Ops& ops, const BatchView& b, std::int32_t lowest, const Ac
   swiglu.dup = s.up;
   ops.swiglu_bwd(swiglu);
   Tensor dx = wanted(2) ? a.dx : Tensor();
-  if (a.recompute == Recompute::kCheap) {
+  if (s.recompute == Recompute::kCheap) {
     apply_norm(ops, s.sum2, {}, {}, weights_.norm2, s.h2, s.rstd2, spec_.norm_eps);
   }
   if (spec_.fused_gate_up) {
@@ -258,7 +265,7 @@ void Layer::backward(Ops& ops, const BatchView& b, std::int32_t lowest, const Ac
 
   attention_backward(ops, b, a, s);
   dx = wanted(0) ? a.dx : Tensor();
-  if (a.recompute == Recompute::kCheap) {
+  if (s.recompute == Recompute::kCheap) {
     apply_norm(ops, s.sum1 ? s.sum1 : a.x0, {}, {}, weights_.norm1, s.h1, s.rstd1, spec_.norm_eps);
   }
   if (spec_.fused_qkv) {

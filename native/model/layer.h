@@ -27,6 +27,9 @@ class Layer {
                               const LayerSaved& s) const;
   lora_linear_bwd_args backward_of(Projection p, const BatchView& b, Tensor dy, Tensor x, Tensor dx,
                                    lora_write write, const LayerSaved& s) const;
+  // Everything but the last product.
+  void forward_inner(Ops& ops, const BatchView& b, bool training, Tensor r, Tensor delta,
+                     const Activations& a, const LayerSaved& s) const;
   void attention_forward(Ops& ops, const BatchView& b, bool training, const Activations& a,
                          const LayerSaved& s) const;
   void attention_backward(Ops& ops, const BatchView& b, const Activations& a, const LayerSaved& s) const;

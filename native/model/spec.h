@@ -56,7 +56,10 @@ struct ModelSpec {
 // What backward makes again instead of keeping it.
 enum class Recompute {
   kNone,
-  kCheap  // norm outputs and SwiGLU: no product is ever repeated
+  kCheap,  // norm outputs and SwiGLU: no product is ever repeated
+  kLayer,  // everything but a layer's input; the layer is run again up to its last product
+  kMixed,  // the first layers keep all, those after them are cheap, the rest are run again
+  kAuto    // becomes kMixed when the session is planned: the fastest that fits
 };
 
 // What a session is opened for: the sizes that every allocation follows from.
@@ -67,6 +70,16 @@ struct Limits {
   std::int64_t cache_tokens = 0, cache_sequences = 0;
   bool training = false;
   Recompute recompute = Recompute::kNone;
+  std::int64_t keep_layers = 0, cheap_layers = 0;  // kMixed: how many of each, from the first layer on
+
+  Recompute recompute_of(std::int64_t layer) const {
+    if (recompute != Recompute::kMixed) {
+      return recompute;
+    }
+    return layer < keep_layers                  ? Recompute::kNone
+           : layer < keep_layers + cheap_layers ? Recompute::kCheap
+                                                : Recompute::kLayer;
+  }
 };
 
 // The types of a session: Real for sums and optimizer state, store for weights and activations.

@@ -62,21 +62,12 @@ Tensor shaped(const Item& item, lora_dtype dtype) {
                                 : Tensor(nullptr, dtype, {item.shape[0], item.shape[1]});
 }
 
-std::size_t packed_bytes(Stream& stream, const Tensor& codes, std::uint32_t uses) {
-  lora_weight weight{};
-  weight.codes = codes;
-  std::size_t bytes = 0;
-  stream.backend().check(stream.backend()->weight_pack(stream.handle(), &weight, uses, nullptr, &bytes),
-                         "weight_pack");
-  return bytes;
-}
-
 // Takes the memory of one item; sets `packed` when the matrix is kept in the backend's own layout.
-void place(Arena& arena, Stream& stream, const ModelSpec& spec, Types types, const Item& item, Tensor* plain,
+void place(Arena& arena, const PackedBytes& packing, const ModelSpec& spec, Types types, const Item& item, Tensor* plain,
            void** packed, std::size_t* packed_size) {
   *plain = shaped(item, types.store);
   *packed = nullptr;
-  *packed_size = item.uses ? packed_bytes(stream, *plain, item.uses) : 0;
+  *packed_size = item.uses ? packing(*plain, item.uses) : 0;
   if (*packed_size) {
     *packed = arena.take_bytes(item.name == "head" ? "weights: head" : "weights: projections", *packed_size);
   }
@@ -109,41 +100,61 @@ std::size_t Weights::total_bytes(const ModelSpec& spec, Types types) {
   return total;
 }
 
-void Weights::measure(Arena& dry, Stream& stream, const ModelSpec& spec, Types types, bool training) {
+PackedBytes packed_by(const Backend& backend) {
+  return [&backend](const Tensor& codes, std::uint32_t uses) {
+    lora_weight weight{};
+    weight.codes = codes;
+    std::size_t bytes = 0;
+    backend.check(backend->weight_pack(nullptr, &weight, uses, nullptr, &bytes), "weight_pack");
+    return bytes;
+  };
+}
+
+void Weights::measure(Arena& dry, const PackedBytes& packing, const ModelSpec& spec, Types types,
+                      bool training) {
   visit(nullptr, spec, training, [&](const Item& item) {
     Tensor plain;
     void* packed;
     std::size_t size;
-    place(dry, stream, spec, types, item, &plain, &packed, &size);
+    place(dry, packing, spec, types, item, &plain, &packed, &size);
   });
 }
 
-Weights::Weights(Arena arena, Stream& stream, const ModelSpec& spec, Types types, bool training,
-                 TensorReader& reader, const std::function<void(std::size_t)>& advance)
-    : layers(static_cast<std::size_t>(spec.layers)), arena_(std::move(arena)) {
+std::size_t Weights::packing_bytes(const PackedBytes& packing, const ModelSpec& spec, Types types,
+                                   bool training) {
   std::size_t largest = 0;
   visit(nullptr, spec, training, [&](const Item& item) {
-    if (item.uses && !shared(spec, item)) {
-      largest = std::max(largest, shaped(item, types.store).bytes());
+    const Tensor plain = shaped(item, types.store);
+    if (item.uses && !shared(spec, item) && packing(plain, item.uses)) {
+      largest = std::max(largest, plain.bytes());
     }
   });
-  Buffer staging(stream.device(), LORA_PINNED_MEMORY, kPiece);
-  Buffer scratch;  // plain copy of the matrix being packed; freed when loading is done
+  return largest;
+}
 
-  const auto fetch = [&](const Item& item, const Tensor& to) {
-    const std::int64_t rows = to.shape[0];
-    const std::size_t row_bytes = to.bytes() / static_cast<std::size_t>(rows);
-    if (row_bytes > staging.bytes()) {
-      staging = Buffer(stream.device(), LORA_PINNED_MEMORY, row_bytes);
+Weights::Weights(Arena arena, void* spare, Stream& stream, const ModelSpec& spec, Types types, bool training,
+                 const TensorReader& reader, const std::function<void(std::size_t)>& advance)
+    : layers(static_cast<std::size_t>(spec.layers)), arena_(std::move(arena)) {
+  const PackedBytes packing = packed_by(stream.backend());
+  std::vector<Piece> pieces;
+  visit(nullptr, spec, training, [&](const Item& item) {
+    if (shared(spec, item)) {
+      return;
     }
-    const std::int64_t step = static_cast<std::int64_t>(staging.bytes() / row_bytes);
+    const Tensor plain = shaped(item, types.store);
+    const std::int64_t rows = plain.shape[0];
+    const std::size_t row_bytes = plain.bytes() / static_cast<std::size_t>(rows);
+    const std::int64_t step = std::max<std::int64_t>(1, static_cast<std::int64_t>(kPiece / row_bytes));
     for (std::int64_t from = 0; from < rows; from += step) {
       const std::int64_t count = std::min(step, rows - from);
-      const std::size_t bytes = static_cast<std::size_t>(count) * row_bytes;
-      reader.read(item.name, from, count, types.store, staging.data());
-      stream.copy(static_cast<char*>(to.data) + static_cast<std::size_t>(from) * row_bytes, staging.data(),
-                  bytes, LORA_HOST_TO_DEVICE);
-      stream.wait();
+      pieces.push_back({item.name, from, count, static_cast<std::size_t>(count) * row_bytes});
+    }
+  });
+  ReadAhead ahead(stream.device(), reader, types.store, std::move(pieces));
+  const auto fetch = [&](const Tensor& to) {
+    for (std::size_t at = 0; at < to.bytes();) {
+      const std::size_t bytes = ahead.copy_next(stream, static_cast<char*>(to.data) + at);
+      at += bytes;
       advance(bytes);
     }
   };
@@ -152,17 +163,13 @@ Weights::Weights(Arena arena, Stream& stream, const ModelSpec& spec, Types types
     Tensor plain;
     void* packed;
     std::size_t size;
-    place(arena_, stream, spec, types, item, &plain, &packed, &size);
+    place(arena_, packing, spec, types, item, &plain, &packed, &size);
+    const bool passing = packed && !shared(spec, item);  // plain only until it is packed
     if (shared(spec, item)) {
       plain = embed;
-    } else if (packed && !plain) {
-      if (!scratch.bytes()) {
-        scratch = Buffer(stream.device(), LORA_DEVICE_MEMORY, largest);
-      }
-      plain.data = scratch.data();
-      fetch(item, plain);
     } else {
-      fetch(item, plain);
+      plain.data = passing ? spare : plain.data;
+      fetch(plain);
     }
     if (item.plain) {
       *item.plain = plain;
@@ -172,15 +179,16 @@ Weights::Weights(Arena arena, Stream& stream, const ModelSpec& spec, Types types
     w.codes = plain;
     w.scales = Tensor();
     if (packed) {
+      // In order behind the copies; the next matrix comes behind the packing.
       stream.backend().check(stream.backend()->weight_pack(stream.handle(), &w, item.uses, packed, &size),
                              "weight_pack");
-      stream.wait();
       w.packed = packed;
-      if (plain.data == scratch.data()) {
+      if (passing) {
         w.codes.data = nullptr;
       }
     }
   });
+  stream.wait();
 }
 
 }  // namespace lora

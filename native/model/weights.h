@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "model/read_ahead.h"
 #include "model/spec.h"
 #include "runtime/memory.h"
 
@@ -22,25 +23,22 @@ struct LayerWeights {
   Linear linear[kLayerProjections];
 };
 
-// Reads one tensor by the engine's name into host memory in the given dtype; throws when it is missing, of
-// another shape or cut short. Rows [from, from + count) of the first extent.
-class TensorReader {
- public:
-  virtual ~TensorReader() = default;
-  // Checks that the tensor exists with this shape.
-  virtual void check(const std::string& name, const std::vector<std::int64_t>& shape) const = 0;
-  virtual void read(const std::string& name, std::int64_t from, std::int64_t count, lora_dtype dtype,
-                    void* to) = 0;
-};
+// Bytes of a matrix in the backend's own layout; 0 where it stays plain.
+using PackedBytes = std::function<std::size_t(const Tensor& codes, std::uint32_t uses)>;
+PackedBytes packed_by(const Backend& backend);
+inline std::size_t keep_plain(const Tensor&, std::uint32_t) { return 0; }
 
 class Weights {
  public:
-  // Counts: fills plan() and peak() of a dry arena with what load() will take.
-  static void measure(Arena& dry, Stream& stream, const ModelSpec& spec, Types types, bool training);
+  // Counts: fills plan() and peak() of a dry arena with what loading will take.
+  static void measure(Arena& dry, const PackedBytes& packed, const ModelSpec& spec, Types types, bool training);
+  // The largest matrix that is packed, plain: what `spare` must hold.
+  static std::size_t packing_bytes(const PackedBytes& packed, const ModelSpec& spec, Types types, bool training);
 
-  // Reads and packs everything. `advance` hears the bytes of each piece and may throw to cancel.
-  Weights(Arena arena, Stream& stream, const ModelSpec& spec, Types types, bool training,
-          TensorReader& reader, const std::function<void(std::size_t)>& advance);
+  // Reads and packs everything. `spare` is device memory that nobody needs yet. `advance` hears the bytes of each
+  // piece and may throw to cancel.
+  Weights(Arena arena, void* spare, Stream& stream, const ModelSpec& spec, Types types, bool training,
+          const TensorReader& reader, const std::function<void(std::size_t)>& advance);
 
   // Bytes of all tensors in the store's type: the total of what `advance` will hear.
   static std::size_t total_bytes(const ModelSpec& spec, Types types);

@@ -124,13 +124,32 @@ std::vector<lora_device_info> Backend::devices() const {
   return all;
 }
 
+lora_device_info Backend::info(int ordinal) const {
+  std::int32_t count = 0;
+  check(table_.device_count(&count), "device_count");
+  if (ordinal < 0 || ordinal >= count) {
+    throw unavailable("no-device", {},
+                      text(name(), ": expected a device number below ", count, ", got ", ordinal,
+                           "; devices() lists what this machine has"));
+  }
+  lora_device_info out{};
+  check(table_.device_info(ordinal, &out), "device_info");
+  return out;
+}
+
+lora_needs Backend::needs(const lora_limits& limits) const {
+  lora_needs out{};
+  check(table_.device_needs(&limits, &out), "device_needs");
+  return out;
+}
+
 void Backend::fail(lora_status status, const char* op) const {
   const char* last = table_.last_error ? table_.last_error() : nullptr;
   const std::string why = last && *last ? last : "the backend gives no reason";
   switch (status) {
     case LORA_INVALID: throw shape_error(op, why);
     case LORA_UNSUPPORTED: throw unsupported(op, {why});
-    case LORA_OUT_OF_MEMORY: throw out_of_memory(0, 0, {{text(op, ": ", why), 0}});
+    case LORA_OUT_OF_MEMORY: throw out_of_memory_in(op, why);
     case LORA_UNAVAILABLE: throw unavailable("no-device", {}, text(op, ": ", why));
     case LORA_DEVICE_LOST: throw device_lost(op, why);
     default: throw internal_error(text(op, ": ", why));

@@ -29,6 +29,10 @@ class Backend {
   const lora_backend* operator->() const { return &table_; }
   std::string name() const { return table_.name ? table_.name : "?"; }
   std::vector<lora_device_info> devices() const;
+  // One of them; ERR_BACKEND_UNAVAILABLE when there is none of this number.
+  lora_device_info info(int ordinal) const;
+  // What a device opened with these limits takes for itself.
+  lora_needs needs(const lora_limits& limits) const;
 
   // Turns a status into a Failure that names the operation and carries the backend's own sentence.
   void check(lora_status status, const char* op) const {

@@ -1,19 +1,10 @@
 // RAII over the table's devices, streams and allocations.
 #include "runtime/device.h"
 
-#include <utility>
-
 namespace lora {
 
 std::shared_ptr<Device> Device::open(std::shared_ptr<const Backend> backend, int ordinal,
                                      const lora_limits& limits) {
-  std::int32_t count = 0;
-  backend->check((*backend)->device_count(&count), "device_count");
-  if (ordinal < 0 || ordinal >= count) {
-    throw unavailable("no-device", {},
-                      text(backend->name(), ": expected a device number below ", count, ", got ", ordinal,
-                           "; devices() lists what this machine has"));
-  }
   lora_device* handle = nullptr;
   backend->check((*backend)->device_open(ordinal, &limits, &handle), "device_open");
   return std::shared_ptr<Device>(new Device(std::move(backend), ordinal, handle));
@@ -21,11 +12,7 @@ std::shared_ptr<Device> Device::open(std::shared_ptr<const Backend> backend, int
 
 Device::~Device() { (*backend_)->device_close(handle_); }
 
-lora_device_info Device::info() const {
-  lora_device_info out{};
-  backend_->check((*backend_)->device_info(ordinal_, &out), "device_info");
-  return out;
-}
+lora_device_info Device::info() const { return backend_->info(ordinal_); }
 
 Stream::Stream(std::shared_ptr<Device> device) : device_(std::move(device)) {
   backend().check(backend()->stream_open(device_->handle(), &handle_), "stream_open");
@@ -50,12 +37,35 @@ void Stream::fill(void* to, int byte, std::size_t bytes) {
   }
 }
 
+Event::Event(std::shared_ptr<Device> device) : device_(std::move(device)) {
+  device_->backend().check(device_->backend()->event_open(device_->handle(), &handle_), "event_open");
+}
+
+Event::~Event() {
+  if (handle_) {
+    device_->backend()->event_close(handle_);
+  }
+}
+
+void Event::mark(Stream& stream) {
+  device_->backend().check(device_->backend()->event_mark(stream.handle(), handle_), "event_mark");
+}
+
+void Event::wait() { since(*this); }
+
+double Event::since(const Event& earlier) {
+  double milliseconds = 0;
+  device_->backend().check(device_->backend()->event_between(earlier.handle_, handle_, &milliseconds),
+                           "event_between");
+  return milliseconds;
+}
+
 Buffer::Buffer(std::shared_ptr<Device> device, lora_space space, std::size_t bytes)
     : device_(std::move(device)), space_(space), bytes_(bytes) {
   const Backend& backend = device_->backend();
   const lora_status status = backend->alloc(device_->handle(), space_, bytes ? bytes : 1, &data_);
   if (status == LORA_OUT_OF_MEMORY) {
-    throw out_of_memory(bytes, static_cast<std::size_t>(device_->info().free_bytes), {});
+    throw out_of_memory_in("alloc", text(bytes, " bytes are not to be had"));
   }
   backend.check(status, "alloc");
 }

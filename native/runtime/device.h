@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <utility>
 
 #include "runtime/backend.h"
 
@@ -50,6 +51,25 @@ class Stream {
  private:
   std::shared_ptr<Device> device_;
   lora_stream* handle_ = nullptr;
+};
+
+// A point in a stream.
+class Event {
+ public:
+  explicit Event(std::shared_ptr<Device> device);
+  ~Event();
+  Event(Event&& other) noexcept : device_(std::move(other.device_)), handle_(std::exchange(other.handle_, nullptr)) {}
+  Event& operator=(Event&&) = delete;
+
+  void mark(Stream& stream);
+  // Until the stream has come past the mark.
+  void wait();
+  // Milliseconds from an earlier mark to this one; waits for it.
+  double since(const Event& earlier);
+
+ private:
+  std::shared_ptr<Device> device_;
+  lora_event* handle_ = nullptr;
 };
 
 // Owns one allocation.

@@ -32,7 +32,10 @@ Failure unsupported(const std::string& op, const std::vector<std::string>& reaso
                  {{"op", op}, {"reasons", reasons}});
 }
 
-Failure out_of_memory(std::size_t needed, std::size_t free, std::vector<Line> plan) {
+namespace {
+
+// The largest lines, and each as a line of text.
+std::string largest(std::vector<Line>& plan) {
   std::stable_sort(plan.begin(), plan.end(), [](const Line& a, const Line& b) { return a.bytes > b.bytes; });
   if (plan.size() > kPlanLines) {
     plan.resize(kPlanLines);
@@ -41,10 +44,33 @@ Failure out_of_memory(std::size_t needed, std::size_t free, std::vector<Line> pl
   for (const Line& line : plan) {
     lines += text("\n  ", line.name, ": ", in_mib(line.bytes));
   }
+  return lines;
+}
+
+}  // namespace
+
+Failure out_of_memory(std::size_t needed, std::size_t free, std::vector<Line> plan) {
+  const std::string lines = largest(plan);
   return Failure(
       "ERR_OUT_OF_MEMORY",
       text("the session needs ", in_mib(needed), " but only ", in_mib(free),
-           " are free; lower maxTokens, slots, rank or cacheTokens, or use bf16. Largest parts:", lines),
+           " are free; use recompute cheap, layer or auto, lower maxTokens, slots, rank or cacheTokens, or use bf16. "
+           "Largest parts:", lines),
+      {{"needed", double(needed)}, {"free", double(free)}, {"plan", plan}});
+}
+
+Failure out_of_memory_in(const std::string& op, const std::string& why) {
+  return Failure("ERR_OUT_OF_MEMORY", text(op, ": ", why),
+                 {{"needed", 0.0}, {"free", 0.0}, {"plan", std::vector<Line>()}});
+}
+
+Failure out_of_memory_during(const Failure& failure, std::size_t needed, std::size_t free, std::vector<Line> plan) {
+  const std::string lines = largest(plan);
+  return Failure(
+      "ERR_OUT_OF_MEMORY",
+      text(failure.message(), "; the session lives on, and after dropGradients so does training. It was planned to take ",
+           in_mib(needed), ", and ", in_mib(free),
+           " are free now: end other programs on the device, or open a smaller session. Largest parts:", lines),
       {{"needed", double(needed)}, {"free", double(free)}, {"plan", plan}});
 }
 

@@ -52,6 +52,10 @@ Failure shape_error(const std::string& op, const std::string& message);
 Failure unsupported(const std::string& op, const std::vector<std::string>& reasons);
 // `plan` is cut to its largest lines.
 Failure out_of_memory(std::size_t needed, std::size_t free, std::vector<Line> plan);
+// Memory that was planned for went to somebody else, or an operation needed more than it said.
+Failure out_of_memory_in(const std::string& op, const std::string& why);
+// The same with what is known of the session.
+Failure out_of_memory_during(const Failure& failure, std::size_t needed, std::size_t free, std::vector<Line> plan);
 Failure unavailable(const std::string& why, const std::vector<std::string>& tried,
                     const std::string& message);
 Failure device_lost(const std::string& op, const std::string& message);

@@ -1,5 +1,5 @@
-// Bump allocation with 256-byte steps: every tensor starts on its own cache lines and is aligned for any
-// load.
+// Bump allocation in steps of 256 bytes from what the backend aligned: every tensor starts on its own cache lines, and
+// what is taken is what was planned.
 #include "runtime/memory.h"
 
 #include <cstring>
@@ -15,10 +15,7 @@ std::size_t padded(std::size_t bytes) { return (bytes + kStep - 1) / kStep * kSt
 }  // namespace
 
 Arena::Arena(std::shared_ptr<Device> device, lora_space space, std::size_t bytes)
-    : buffer_(std::move(device), space, padded(bytes) + kStep) {
-  const auto address = reinterpret_cast<std::uintptr_t>(buffer_.data());
-  base_ = static_cast<char*>(buffer_.data()) + (padded(address) - address);
-}
+    : buffer_(std::move(device), space, padded(bytes)), base_(static_cast<char*>(buffer_.data())) {}
 
 void* Arena::take_bytes(const char* name, std::size_t bytes) {
   const std::size_t at = used_;
@@ -36,7 +33,7 @@ void* Arena::take_bytes(const char* name, std::size_t bytes) {
     plan_.push_back({name, padded(bytes)});
     return nullptr;
   }
-  if (used_ + kStep > buffer_.bytes()) {
+  if (used_ > buffer_.bytes()) {
     throw internal_error(
         text("arena: ", name, " needs ", used_, " bytes but the plan gave ", buffer_.bytes()));
   }
@@ -53,13 +50,19 @@ void Upload::grow(std::size_t bytes) {
   if (bytes <= host_.bytes()) {
     return;
   }
+  host_.reset();
+  device_copy_.reset();
   host_ = Buffer(device_, LORA_PINNED_MEMORY, bytes);
   device_copy_ = Buffer(device_, LORA_DEVICE_MEMORY, bytes);
 }
 
+std::size_t Upload::rounded(std::size_t bytes, int arrays) {
+  return padded(bytes + static_cast<std::size_t>(arrays) * kStep);
+}
+
 void Upload::begin(std::size_t bytes, int arrays) {
   used_ = 0;
-  grow(bytes + static_cast<std::size_t>(arrays) * kStep);
+  grow(rounded(bytes, arrays));
 }
 
 void* Upload::put_bytes(const void* from, std::size_t bytes) {

@@ -40,7 +40,10 @@ class Arena {
 class Upload {
  public:
   Upload() = default;
+  // `bytes` as rounded() gives them.
   Upload(std::shared_ptr<Device> device, std::size_t bytes) : device_(std::move(device)) { grow(bytes); }
+  // What a block of so many bytes in so many arrays takes, on the host and on the device.
+  static std::size_t rounded(std::size_t bytes, int arrays);
 
   // Starts a new block that will hold at most `bytes` and `arrays` arrays. What the last block held is gone.
   void begin(std::size_t bytes, int arrays);

@@ -85,8 +85,12 @@ test('dropout keeps what the contract draws: u of ones times an A of ones counts
     const u = outputsOf(linearCall(s, 1, ones), target, target.backend === 'oracle' ? 'f64' : 'f32')['u0']!;
     of.forEach(([, row, p, seed, tick], t) => {
       let kept = 0;
-      for (let k = 0; k < s.K; ++k) kept += philox(seed, [k >> 2, row, 3, tick])[k & 3]! >= Math.floor(Math.fround(p) * 2 ** 32) ? 1 : 0;
-      expect(u[t * 16]).toBeCloseTo(kept / (1 - Math.fround(p)), 3);
+      const threshold = Math.round(Math.fround(p) * 65536);
+      for (let k = 0; k < s.K; ++k) {
+        const draw = (philox(seed, [k >> 3, row, 3, tick], 7)[(k & 7) >> 1]! >>> ((k & 1) * 16)) & 0xffff;
+        kept += draw >= threshold ? 1 : 0;
+      }
+      expect(u[t * 16]).toBeCloseTo(kept * 65536 / (65536 - threshold), 3);
     });
   }
 });

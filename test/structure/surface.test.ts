@@ -36,7 +36,7 @@ test('a session has the methods that binding.ts declares', async () => {
   const { spec, weights } = await loadModel(openCase('llama').folder!);
   const session: NativeSession = await loadAddon().openSession(1, {
     device: 'cpu', ordinal: 0, dtype: 'f32', threads: 1, spec, weights, targets: [], slots: 0, rank: 16,
-    maxTokens: 16, maxSequences: 2, training: false, recompute: 'none', cacheTokens: 0, cacheSequences: 0,
+    maxTokens: 16, maxSequences: 2, training: false, recompute: 'none', cacheTokens: 0, cacheSequences: 0, memoryBytes: 0,
   });
   const own = Object.getOwnPropertyNames(session);
   const inherited = Object.getOwnPropertyNames(Object.getPrototypeOf(session) as object).filter((name) => name !== 'constructor');

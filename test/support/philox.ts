@@ -1,4 +1,4 @@
-// Philox4x32-10 in TypeScript, written from the paper (Salmon et al., SC 2011) and not from native/abi/philox.h, so
+// Philox4x32 in TypeScript, written from the paper (Salmon et al., SC 2011) and not from native/abi/philox.h, so
 // that one can be held against the other.
 
 const MASK = 0xffffffffn;
@@ -7,11 +7,12 @@ const MASK = 0xffffffffn;
 export function philox(
   seed: bigint,
   counter: readonly [number, number, number, number],
+  rounds = 10,
 ): readonly [number, number, number, number] {
   let [c0, c1, c2, c3] = counter.map((c) => BigInt(c >>> 0)) as [bigint, bigint, bigint, bigint];
   let k0 = seed & MASK;
   let k1 = (seed >> 32n) & MASK;
-  for (let round = 0; round < 10; ++round) {
+  for (let round = 0; round < rounds; ++round) {
     const left = 0xd2511f53n * c0;
     const right = 0xcd9e8d57n * c2;
     [c0, c1, c2, c3] = [(right >> 32n) ^ c1 ^ k0, right & MASK, (left >> 32n) ^ c3 ^ k1, left & MASK];

@@ -1,22 +1,39 @@
-// Checks a list of chat messages and brings it into our shape.
+// Checks a list of chat messages and brings it into our shape: OpenAI's, ShareGPT's and Anthropic's are told apart message
+// by message.
 import { dataError, describe } from '../../errors.js';
 import type { ChatMessage, Role } from '../../record.js';
-import { checkWeight, type RowFields } from './fields.js';
+import type { RowFields } from './fields.js';
+import { detailSpans, joinParts, TRAINING_FIELDS, trainingWeight } from './parts.js';
+import { anthropicParts, callsOfText, parseJson, readCalls } from './tools.js';
+
+export { readTools } from './tools.js';
 
 const ROLES: readonly string[] = ['system', 'user', 'assistant', 'tool'];
 /** Other names for the same speakers, as common data sets write them. */
 const ALIASES: Readonly<Record<string, Role>> = {
   developer: 'system',
   human: 'user',
+  prompter: 'user',
   gpt: 'assistant',
   model: 'assistant',
+  chatgpt: 'assistant',
+  bot: 'assistant',
+  function_call: 'assistant',
   function: 'tool',
+  observation: 'tool',
+  ipython: 'tool',
 };
+/** Thoughts by other names; chat templates read `reasoning_content`. */
+const THOUGHTS = ['reasoning_content', 'reasoning', 'thinking'] as const;
 
-/** `value` is a list of messages, or JSON text of one (as CSV and some Parquet files hold it). */
-export function readMessages(fields: RowFields, value: unknown, field: string): ChatMessage[] {
+/**
+ * `value` is a list of messages, or JSON text of one (as CSV and some Parquet files hold it); calls of tools are taken
+ * from `exact`, the same list with numbers and keys as they stand in the file.
+ */
+export function readMessages(fields: RowFields, value: unknown, field: string, exact: unknown = value): ChatMessage[] {
   const { file, row } = fields.raw;
   const list = parseJson(value);
+  const exactList = typeof value === 'string' ? list : exact;
   if (!Array.isArray(list)) {
     throw dataError(
       { file, row, field },
@@ -25,87 +42,109 @@ export function readMessages(fields: RowFields, value: unknown, field: string): 
   }
   if (list.length === 0)
     throw dataError({ file, row, field }, 'expected at least one message, came an empty list. Remove the row');
-  return list.map((message, at) => readMessage(fields, message, `${field}[${at}]`));
+  return list.flatMap((message, at) => readMessage(fields, message, `${field}[${at}]`, (exactList as readonly unknown[])[at]));
 }
 
-/** `tools` as a list of JSON schemas, or JSON text of one. */
-export function readTools(fields: RowFields): readonly unknown[] | undefined {
-  const value = fields.get('tools');
-  if (value === undefined || value === null || value === '') return undefined;
-  const list = parseJson(value);
-  if (!Array.isArray(list))
-    throw fields.error('tools', `expected a list of tool descriptions, came ${describe(value)}`);
-  return list.length === 0 ? undefined : list;
+/** A row's own system text comes before its messages. */
+export function withSystem(fields: RowFields, messages: ChatMessage[]): ChatMessage[] {
+  const system = fields.get('system');
+  if (system === undefined || system === null || system === '' || messages[0]?.role === 'system') return messages;
+  return [{ role: 'system', content: fields.text('system') }, ...messages];
 }
 
-function readMessage(fields: RowFields, message: unknown, field: string): ChatMessage {
+function readMessage(fields: RowFields, message: unknown, field: string, exactMessage: unknown): ChatMessage[] {
   const { file, row } = fields.raw;
   if (typeof message !== 'object' || message === null || Array.isArray(message)) {
     throw dataError({ file, row, field }, `expected {"role": …, "content": …}, came ${describe(message)}`);
   }
-  const { role: given, content: body, weight, ...rest } = message as Record<string, unknown>;
-  const role = typeof given === 'string' ? (ROLES.includes(given) ? (given as Role) : ALIASES[given]) : undefined;
+  const value = message as Record<string, unknown>;
+  const roleField = fieldOf(fields, value, 'role', 'from');
+  const contentField = fieldOf(fields, value, 'content', 'value');
+  const given = value[roleField];
+  const role = roleOf(fields, given);
   if (role === undefined) {
+    const known = [...ROLES, ...Object.keys(fields.mapping.roles ?? {})].join(', ');
     throw dataError(
-      { file, row, field: `${field}.role` },
-      `expected one of ${ROLES.join(', ')}, came ${describe(given)}`,
+      { file, row, field: `${field}.${roleField}` },
+      `expected one of ${known}, came ${describe(given)}. Say who that is (data.roles: {name: assistant})`,
     );
   }
-  const extra = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null && value !== undefined));
-  if (Array.isArray(extra.tool_calls)) {
-    if (extra.tool_calls.length === 0) delete extra.tool_calls;
-    else extra.tool_calls = extra.tool_calls.map(openArguments);
+  const skipped = new Set<string>([roleField, contentField, ...TRAINING_FIELDS, 'tool_calls', 'function_call', ...THOUGHTS]);
+  const extra: Record<string, unknown> = Object.fromEntries(
+    Object.entries(value).filter(([name, item]) => item !== null && item !== undefined && !skipped.has(name)),
+  );
+  const thoughts = THOUGHTS.map((name) => value[name]).find((text) => typeof text === 'string' && text !== '');
+  if (thoughts !== undefined) extra.reasoning_content = fields.checkText(thoughts as string, `${field}.reasoning_content`);
+  const weight = trainingWeight(fields, value, field);
+  const whole = weight === undefined ? {} : { weight };
+  let body = value[contentField];
+  const exact = exactMessage as Record<string, unknown>;
+  let calls = readCalls(fields, exact, field);
+  if (given === 'function_call') {
+    calls = callsOfText(fields, body, `${field}.${contentField}`);
+    body = null;
   }
-  const result = {
-    role,
-    content: readContent(fields, body, `${field}.content`, extra.tool_calls !== undefined),
-    ...(weight === undefined || weight === null
-      ? {}
-      : { weight: checkWeight(weight, { file, row, field: `${field}.weight` }) }),
-  };
-  return Object.keys(extra).length === 0 ? result : { ...result, extra };
-}
-
-function readContent(fields: RowFields, body: unknown, field: string, hasCalls: boolean): string | null {
-  const { file, row } = fields.raw;
-  if (typeof body === 'string') return fields.checkText(body, field);
-  if ((body === null || body === undefined) && hasCalls) return null;
   if (Array.isArray(body)) {
-    return body
-      .map((part: unknown, at) => {
-        const { type, text } = (typeof part === 'object' && part !== null ? part : {}) as {
-          type?: unknown;
-          text?: unknown;
-        };
-        if (type !== 'text' || typeof text !== 'string') {
-          throw dataError(
-            { file, row, field: `${field}[${at}]` },
-            'expected {"type": "text", "text": "…"}, came ' +
-              `${describe(type === undefined || type === 'text' ? part : type)}. Only text can be learned`,
-          );
-        }
-        return fields.checkText(text, `${field}[${at}].text`);
-      })
-      .join('');
+    const special = anthropicParts(body);
+    if (special.results.length > 0) return toolResults(fields, special, role, whole, field);
+    if (special.calls.length > 0) calls = [...(calls ?? []), ...anthropicParts(exact[contentField] as readonly unknown[]).calls];
+    if (special.thoughts !== '') extra.reasoning_content = fields.checkText(special.thoughts, `${field}.${contentField}`);
+    body = special.rest.length === 0 && calls !== undefined ? null : special.rest;
   }
+  if (calls !== undefined) extra.tool_calls = calls;
+  const { content, spans } = readContent(fields, body, `${field}.${contentField}`, calls !== undefined);
+  const detail = content === null ? undefined : detailSpans(fields, value, content, field);
+  const kept = detail ?? spans;
+  return [
+    {
+      role,
+      content,
+      ...whole,
+      ...(kept === undefined || kept.length === 0 ? {} : { spans: kept }),
+      ...(Object.keys(extra).length === 0 ? {} : { extra }),
+    },
+  ];
+}
+
+/** Anthropic puts the results of tools into a message of the user; each becomes a message of its own. */
+function toolResults(
+  fields: RowFields,
+  { results, rest }: ReturnType<typeof anthropicParts>,
+  role: Role,
+  weight: { readonly weight?: number },
+  field: string,
+): ChatMessage[] {
+  const messages: ChatMessage[] = results.map(({ id, content }) => ({
+    role: 'tool',
+    ...readContent(fields, content, `${field}.content`, false),
+    ...(id === undefined ? {} : { extra: { tool_call_id: id } }),
+  }));
+  return rest.length === 0 ? messages : [...messages, { role, ...readContent(fields, rest, `${field}.content`, false), ...weight }];
+}
+
+function fieldOf(fields: RowFields, message: Readonly<Record<string, unknown>>, name: 'role' | 'content', other: string): string {
+  const own = fields.mapping.fields?.[name];
+  if (own !== undefined) return own;
+  return !Object.hasOwn(message, name) && Object.hasOwn(message, other) ? other : name;
+}
+
+export function roleOf(fields: RowFields, given: unknown): Role | undefined {
+  if (typeof given !== 'string') return undefined;
+  const mapped = fields.mapping.roles;
+  if (mapped !== undefined && Object.hasOwn(mapped, given)) return mapped[given];
+  if (ROLES.includes(given)) return given as Role;
+  return Object.hasOwn(ALIASES, given) ? ALIASES[given] : undefined;
+}
+
+function readContent(
+  fields: RowFields,
+  body: unknown,
+  field: string,
+  hasCalls: boolean,
+): Pick<ChatMessage, 'content' | 'spans'> {
+  const { file, row } = fields.raw;
+  if (typeof body === 'string') return { content: fields.checkText(body, field) };
+  if ((body === null || body === undefined) && hasCalls) return { content: null };
+  if (Array.isArray(body)) return joinParts(fields, body, field);
   throw dataError({ file, row, field }, `expected text, or a list of parts of type text, came ${describe(body)}`);
-}
-
-/** OpenAI writes a call's arguments as JSON text, chat templates expect the object. */
-function openArguments(call: unknown): unknown {
-  if (typeof call !== 'object' || call === null) return call;
-  const { function: named } = call as { function?: { arguments?: unknown } };
-  if (typeof named?.arguments !== 'string') return call;
-  const object = parseJson(named.arguments);
-  if (typeof object !== 'object' || object === null || Array.isArray(object)) return call;
-  return { ...call, function: { ...named, arguments: object } };
-}
-
-function parseJson(value: unknown): unknown {
-  if (typeof value !== 'string' || !/^\s*[[{]/.test(value)) return value;
-  try {
-    return JSON.parse(value);
-  } catch {
-    return value;
-  }
 }

@@ -1,43 +1,69 @@
 // Reads one field of a row with a check, for all formats; errors name the file, the row and the field.
 import { dataError, describe } from '../../errors.js';
-import type { RecordOrigin } from '../../record.js';
+import type { RecordOrigin, Role } from '../../record.js';
+import { parseExact } from '../exact.js';
 import type { RawRow } from '../source.js';
 
-/** A user's names for our fields: `{ prompt: 'question', completion: 'answer' }`. */
-export type FieldNames = Readonly<
-  Partial<
-    Record<
-      'text' | 'prompt' | 'completion' | 'instruction' | 'input' | 'output' | 'messages' | 'tools' | 'weight',
-      string
-    >
-  >
->;
+/** Fields that formats look for, by our names. */
+export const FIELDS = [
+  'text', 'prompt', 'completion', 'instruction', 'input', 'output', 'context', 'response', 'history', 'system', 'messages',
+  'conversations', 'tools', 'chosen', 'rejected', 'label', 'weight', 'role', 'content',
+] as const;
+
+export type FieldName = (typeof FIELDS)[number];
+
+/**
+ * A user's names for our fields: `{ prompt: 'question', completion: 'answer' }`. Dots lead into objects
+ * (`meta.question`). `role` and `content` are fields of a message.
+ */
+export type FieldNames = Readonly<Partial<Record<FieldName, string>>>;
+
+/** A user's names for speakers: `{ bot: 'assistant' }`. */
+export type RoleNames = Readonly<Record<string, Role>>;
+
+export interface Mapping {
+  readonly fields?: FieldNames;
+  readonly roles?: RoleNames;
+}
 
 export class RowFields {
   readonly raw: RawRow;
-  readonly #names: FieldNames;
+  readonly mapping: Mapping;
+  #exact: unknown;
 
-  constructor(raw: RawRow, names: FieldNames) {
+  constructor(raw: RawRow, mapping: Mapping = {}) {
     this.raw = raw;
-    this.#names = names;
+    this.mapping = mapping;
   }
 
-  name(field: keyof FieldNames): string {
-    return this.#names[field] ?? field;
+  /** Fields of an object inside the row, by their own names. */
+  within(value: Readonly<Record<string, unknown>>): RowFields {
+    const { file, row, index, after } = this.raw;
+    return new RowFields({ value, file, row, index, after });
   }
 
-  get(field: keyof FieldNames): unknown {
-    const name = this.name(field);
-    return Object.hasOwn(this.raw.value, name) ? this.raw.value[name] : undefined;
+  name(field: FieldName): string {
+    return this.mapping.fields?.[field] ?? field;
   }
 
-  has(field: keyof FieldNames): boolean {
+  get(field: FieldName): unknown {
+    return at(this.raw.value, this.name(field));
+  }
+
+  /** As {@link get}, with numbers and keys as they stand in the file (marked text, see exact.ts). */
+  exact(field: FieldName): unknown {
+    if (this.raw.text === undefined) return this.get(field);
+    this.#exact ??= parseExact(this.raw.text);
+    return at(this.#exact as Readonly<Record<string, unknown>>, this.name(field));
+  }
+
+  has(field: FieldName): boolean {
     const value = this.get(field);
     return value !== undefined && value !== null;
   }
 
   /** Text that is well-formed Unicode; `missing` is what an absent or null field counts as, if it may be absent. */
-  text(field: keyof FieldNames, missing?: string): string {
+  text(field: FieldName, missing?: string): string {
     const value = this.get(field) ?? missing;
     if (typeof value !== 'string') {
       throw this.error(
@@ -68,9 +94,21 @@ export class RowFields {
     return { file, row, index, weight: checkWeight(weight, { file, row, field: this.name('weight') }) };
   }
 
-  error(field: keyof FieldNames, problem: string): Error {
+  error(field: FieldName, problem: string): Error {
     return dataError({ file: this.raw.file, row: this.raw.row, field: this.name(field) }, problem);
   }
+}
+
+/** A field by its name, or along a dotted path where no field has that name. */
+function at(value: Readonly<Record<string, unknown>>, name: string): unknown {
+  if (Object.hasOwn(value, name)) return value[name];
+  if (!name.includes('.')) return undefined;
+  let inner: unknown = value;
+  for (const part of name.split('.')) {
+    if (typeof inner !== 'object' || inner === null || !Object.hasOwn(inner, part)) return undefined;
+    inner = (inner as Record<string, unknown>)[part];
+  }
+  return inner;
 }
 
 export function checkWeight(weight: unknown, place: { file: string; row: number; field: string }): number {

@@ -2,6 +2,8 @@
 // parser, `--set`, the editor's JSON schema, `whetstone init` and docs/config.md all come from it.
 
 import { z } from 'zod';
+import { FIELDS } from '../../data/formats/fields.js';
+import { DATA_FORMATS } from '../../data/formats/format.js';
 import { SCHEDULES } from '../schedule.js';
 
 const whole = (low: number) => z.int().min(low);
@@ -9,22 +11,67 @@ const positive = () => z.number().positive();
 const share = () => z.number().min(0).lt(1);
 const files = () => z.union([z.string().min(1), z.array(z.string().min(1)).min(1)], { error: 'expected a file name or a list of file names' });
 
+const role = () => z.enum(['system', 'user', 'assistant', 'tool']);
+
+/** How rows are read; in `data` for all sets, and in a set of its own for that one. */
+const reading = {
+  format: z.enum(['auto', ...DATA_FORMATS]).optional()
+    .describe('How a row is read: "text" learns every token but the first; "completion" (prompt and completion), "alpaca", "dolly", "messages", ' +
+      '"sharegpt" and "oasst" learn only what the model must answer; "preference", "openai-preference", "ultrafeedback", "hh-rlhf" and ' +
+      '"oasst-pairs" are pairs of answers, "kto" answers with a verdict. Absent or "auto": found out from the fields of the first rows.'),
+  fields: z.partialRecord(z.enum(FIELDS), z.string().min(1)).optional()
+    .describe('Other names of the fields, such as {prompt: question, completion: answer}; dots lead into objects (meta.question). role and content are fields of a message.'),
+  roles: z.record(z.string(), role()).optional().describe('Other names of who speaks, such as {bot: assistant}.'),
+  pairs: z.enum(['keep', 'chosen']).optional()
+    .describe('Rows with two answers, or a verdict. "chosen": the preferred answers alone are learned. Absent: kept as pairs, which only methods for preferences can learn.'),
+  textSplit: z.enum(['file', 'paragraph', 'line']).optional().describe('What one row of a .txt file is. Absent: the whole file.'),
+  trainOn: z.union([z.enum(['completions', 'last', 'all']), z.array(role()).min(1)], { error: 'expected "completions", "last", "all" or a list of roles' })
+    .optional()
+    .describe('What is learned of a chat: every answer of the model ("completions", the default), the last one, everything, or what some roles say.'),
+};
+
+const set = z.strictObject({
+  files: files().describe('Files, folders, patterns, or hf://datasets/owner/name/pattern.'),
+  name: z.string().min(1).optional(),
+  weight: z.number().min(0).optional(),
+  share: z.number().positive().optional(),
+  tokens: whole(1).optional(),
+  ...reading,
+});
+
+const mix = z.strictObject({
+  mode: z.enum(['union', 'weighted', 'budget']).default('union')
+    .describe('"union": every row of every set once an epoch. "weighted": sets by their share, for ever; small ones come again. "budget": so many tokens of each set (its "tokens"), then the run ends.'),
+  by: z.enum(['tokens', 'rows']).default('tokens').describe('What shares are shares of.'),
+  temperature: positive().default(1).describe('Shares to the power of 1 / temperature: above 1 small sets count for more.'),
+  curriculum: z.array(z.strictObject({ step: whole(0), shares: z.record(z.string(), z.number().min(0)) })).min(1).optional()
+    .describe('Shares by name of the set from an update on; between two of them the shares move in a straight line. Only with "weighted".'),
+});
+
 const data = z.strictObject({
-  train: files().describe('Training rows: a file (.jsonl, .json, .csv, .parquet, .txt) or a list of files.'),
+  train: z.union([z.string().min(1), z.array(z.union([z.string().min(1), set])).min(1)],
+    { error: 'expected a file name or a list of file names and sets {files, name, share, weight, tokens, format …}' })
+    .describe('Training rows: a file (.jsonl, .json, .csv, .tsv, .parquet, .arrow, .txt; .gz and .zst of the text kinds), a folder, a pattern, or ' +
+      'hf://datasets/owner/name/pattern; or a list of them, and of sets {files, name, weight, share, tokens, format, fields, roles, pairs, textSplit, trainOn}.'),
   valid: files().optional().describe('Held-out rows, for the validation loss. Without them nothing is validated.'),
   test: z.string().min(1).optional().describe('The test set, sealed: a .sealed file (see: whetstone data seal), or rows that are sealed into the run\'s ' +
     'folder when it begins. Training never reads it; whetstone eval --final does.'),
   sliceBy: z.string().min(1).optional().describe('A field of the validation rows: each of its values is also measured on its own.'),
-  format: z.enum(['auto', 'text', 'completion', 'alpaca', 'messages']).default('auto')
-    .describe('How a row is read: "text" learns every token but the first; "completion" (prompt and completion), "alpaca" (instruction, ' +
-      'input, output) and "messages" (chats) learn only what the model must answer. "auto" looks at the fields of the first row.'),
-  fields: z.partialRecord(z.enum(['text', 'prompt', 'completion', 'instruction', 'input', 'output', 'messages', 'tools', 'weight']), z.string().min(1)).optional()
-    .describe('Other names of the fields, such as {prompt: question, completion: answer}.'),
-  trainOn: z.union([z.enum(['completions', 'last', 'all']), z.array(z.enum(['system', 'user', 'assistant', 'tool'])).min(1)],
-    { error: 'expected "completions", "last", "all" or a list of roles' })
-    .default('completions')
-    .describe('What is learned of a chat: every answer of the model, the last one, everything, or what some roles say.'),
-  textSplit: z.enum(['file', 'paragraph', 'line']).optional().describe('What one row of a .txt file is. Absent: the whole file.'),
+  ...reading,
+  format: reading.format.unwrap().default('auto').describe(reading.format.description!),
+  trainOn: reading.trainOn.unwrap().default('completions').describe(reading.trainOn.description!),
+  reasoning: z.enum(['learn', 'context']).default('learn').describe('Whether the thoughts before an answer (reasoning_content, <think>…</think>) are learned.'),
+  endOfTurn: z.enum(['turn', 'last', 'all', 'never']).default('turn')
+    .describe('Whose end tokens are learned: of every learned turn, of the last one, of all turns whoever speaks, or none: then the model does not learn to stop.'),
+  useTemplate: z.enum(['auto', 'always', 'never']).default('auto')
+    .describe('Which rows are rendered with the chat template. "auto": all but plain text and prompt with completion; "always": those with a prompt too; "never": Alpaca rows are plain as well.'),
+  straddling: z.enum(['majority', 'error']).default('majority').describe('A token that holds what is learned and what is not: the larger part decides, or it is an error.'),
+  badRows: z.enum(['keep-aside', 'error']).default('keep-aside')
+    .describe('Rows that cannot be used (broken, of another format, too large): counted, named and kept in bad-rows.jsonl of the run\'s folder while the others are used, or an error.'),
+  maxRowBytes: whole(1024).default(32 * 1024 * 1024).describe('Longest row in bytes; a longer one is a bad row.'),
+  mix: mix.prefault({}).describe('How several sets are mixed.'),
+  streaming: z.boolean().default(false)
+    .describe('Rows are read and tokenised while training, from an index of where they lie: nothing is kept in memory, and a run goes on at once at any place. Needs train.steps and files that are not compressed.'),
   chatTemplate: z.string().min(1).optional().describe('A Jinja file to use instead of the model\'s own chat template.'),
   chatTemplateName: z.string().min(1).optional().describe('Which of several templates of the model. Absent: default.'),
   templateVariables: z.record(z.string(), z.unknown()).optional().describe('More variables for the template, such as {enable_thinking: false}.'),
@@ -77,8 +124,9 @@ const train = z.strictObject({
   labelSmoothing: share().default(0).describe('Share of each label spread over the vocabulary.'),
   seed: whole(0).default(42).describe('Seed of the adapter, the order of rows, dropout and noise.'),
   dtype: z.enum(['f32', 'bf16']).default('f32').describe('How frozen weights and activations are stored. The adapter itself is always f32.'),
-  recompute: z.enum(['none', 'cheap']).default('none')
-    .describe('What backward makes again instead of keeping it: "cheap" repeats norms and SwiGLU, a fifth less memory for two percent of time.'),
+  recompute: z.enum(['none', 'cheap', 'layer', 'auto']).default('auto')
+    .describe('What backward makes again instead of keeping it: "cheap" norms and SwiGLU (two percent of time), "layer" whole layers (about a ' +
+      'quarter). "auto" keeps everything while it fits, else takes the fastest mixture, layer by layer, that does. No result changes.'),
   probe: z.boolean().default(true).describe('At every validation also measure as many training rows, always the same, with the same weights: the gap between the two shows overfitting.'),
   validEvery: whole(1).optional().describe('Updates between validations. Absent: a tenth of the run.'),
   saveEvery: whole(1).optional().describe('Updates between checkpoints. Absent: a tenth of the run, at most 500.'),

@@ -121,7 +121,9 @@ test('the detection says which fields it saw and which it uses', async () => {
   const { detection } = await recordsOf([{ id: 1, question: 'q', answer: 'a', weight: 2 }], {
     fields: { prompt: 'question', completion: 'answer' },
   });
-  expect(detection).toEqual({
+  expect(detection).toMatchObject({
+    confidence: 0.97,
+    sampled: 1,
     format: 'completion',
     fields: ['id', 'question', 'answer', 'weight'],
     used: ['question', 'answer', 'weight'],
@@ -159,11 +161,11 @@ const user = { role: 'user', content: 'q' };
 test.each<[string, unknown[], RecordOptions, number | undefined, string | undefined, RegExp]>([
   [
     'unknown fields',
-    [{ question: 'q', answer: 'a' }],
+    [{ subject: 'q', body: 'a' }],
     {},
     1,
     undefined,
-    /came the fields "question", "answer".*data\.fields/,
+    /came the fields "subject", "body".*data\.fields/,
   ],
   ['no rows', [], {}, undefined, undefined, /at least one row/],
   ['mixed rows', [{ text: 'a' }, { prompt: 'p', completion: 'c' }], {}, 2, undefined, /same format/],

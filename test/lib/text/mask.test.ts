@@ -22,7 +22,7 @@ function learned(
     template,
     { messages, place, ...(tools === undefined ? {} : { tools }) },
     ends,
-    trainOn,
+    { trainOn },
   );
   spans.forEach(({ begin, end }, i) => expect(end > begin && begin >= (spans[i - 1]?.end ?? 0)).toBe(true));
   return spans.map(({ begin, end }) => text.slice(begin, end));
@@ -109,7 +109,7 @@ test('roles, all, and weights of messages choose what counts', () => {
   ]);
   expect(learned(template, messages)).toEqual(['B<|im_end|>']);
   expect(learned(template, messages, ['user', 'assistant'])).toEqual(['U<|im_end|>', 'V<|im_end|>', 'B<|im_end|>']);
-  const { text, spans } = maskConversation(template, { messages, place }, ends, 'all');
+  const { text, spans } = maskConversation(template, { messages, place }, ends, { trainOn: 'all' });
   expect(spans.map(({ begin, end, weight }) => [text.slice(begin, end), weight])).toEqual([
     ['<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nU<|im_end|>\n<|im_start|>assistant\n', 1],
     ['\n<|im_start|>user\nV<|im_end|>\n<|im_start|>assistant\n', 1],

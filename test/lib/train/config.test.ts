@@ -58,7 +58,7 @@ test.each([
 test('what is missing is named, and all mistakes are told at once', () => {
   expect(problem('data:\n  valid: b\n').message.split('\n')).toEqual([
     'c.yaml:1:1: model: expected a string, it is missing',
-    'c.yaml:1:1: data.train: expected a file name or a list of file names, it is missing',
+    'c.yaml:1:1: data.train: expected a file name or a list of file names and sets {files, name, share, weight, tokens, format …}, it is missing',
   ]);
 });
 

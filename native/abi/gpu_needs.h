@@ -1,0 +1,27 @@
+// What the CUDA plugin takes for itself, from limits alone. In the contract, because the planner also answers for a
+// GPU that is not in this machine, where no plugin may be built. device_open allocates exactly workspace_bytes.
+#ifndef LORA_ABI_GPU_NEEDS_H
+#define LORA_ABI_GPU_NEEDS_H
+
+#include "backend.h"
+
+static inline int64_t lora_least(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t lora_most(int64_t a, int64_t b) { return a > b ? a : b; }
+
+// The largest operation's cut of the workspace: the logits of a chunk of rows (1 GiB of them at most, and as much
+// again is left to the linear), u and g of three siblings, the partial sums of dA and dB, attention's delta.
+// The context is what an H100 showed as used beyond the plan, the same at three shapes: driver, runtime, code and
+// stacks of the kernels.
+static inline lora_needs lora_gpu_needs(const lora_limits* l) {
+  const int64_t logits = lora_least(lora_most(l->tokens, 128) * l->vocabulary * 4, (int64_t)1 << 30);
+  const int64_t chunks = l->tokens / 1024 + 1 + lora_least(64, lora_most(1, l->slots));
+  const int64_t thin = 3 * l->tokens * l->rank * 4, partial = 2 * chunks * l->widest * l->rank * 4;
+  const int64_t head_partial = l->vocabulary * l->rank * 4 * chunks;
+  lora_needs needs;
+  needs.workspace_bytes = 2 * logits + 2 * thin + lora_most(partial, head_partial) +
+                          l->tokens * (l->widest / 16 + 64) * 4 + ((int64_t)16 << 20);
+  needs.context_bytes = (int64_t)538 << 20;
+  return needs;
+}
+
+#endif
