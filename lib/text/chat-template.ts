@@ -3,7 +3,8 @@ import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { dataError, describe } from '../errors.js';
-import { EXACT_CLOSE, EXACT_KEY, EXACT_OPEN, type ChatMessage } from '../record.js';
+import type { ChatMessage } from '../record.js';
+import { ExactValues } from './exact-values.js';
 import type { TextTokenizer, TokenizerConfig } from './tokenizer.js';
 
 export interface TemplateSource {
@@ -102,13 +103,16 @@ export class ChatTemplate {
 
   #run(parsed: Parsed, messages: readonly TemplateMessage[], options: RenderOptions): string {
     const environment = new Environment();
+    // Only calls and descriptions of tools hold such values.
+    const exact = options.tools === undefined && !messages.some((message) => message.tool_calls !== undefined) ? undefined
+      : ExactValues.of([messages, options.tools]);
     const globals: Record<string, unknown> = {
       ...this.specials,
       add_generation_prompt: options.addGenerationPrompt ?? false,
-      ...(options.tools === undefined ? { tools: null } : { tools: options.tools }),
+      ...(options.tools === undefined ? { tools: null } : { tools: exact === undefined ? options.tools : exact.put(options.tools) }),
       documents: null,
       ...this.settings.variables,
-      messages,
+      messages: exact === undefined ? messages : exact.put(messages),
       true: true,
       True: true,
       false: false,
@@ -123,17 +127,8 @@ export class ChatTemplate {
     };
     for (const [name, value] of Object.entries(globals)) environment.set(name, value);
     const result = new Interpreter(environment).run(parsed) as { value: unknown };
-    return withoutExactMarks(String(result.value));
+    return exact === undefined ? String(result.value) : exact.take(String(result.value));
   }
-}
-
-const EXACT_NUMBER = new RegExp(`"${EXACT_OPEN}([^${EXACT_CLOSE}]*)${EXACT_CLOSE}"|${EXACT_OPEN}([^${EXACT_CLOSE}]*)${EXACT_CLOSE}`, 'g');
-const EXACT_INDEX = new RegExp(EXACT_KEY, 'g');
-
-/** Numbers and keys that JavaScript would have changed come out as they stand in the file. */
-function withoutExactMarks(text: string): string {
-  if (!text.includes(EXACT_OPEN) && !text.includes(EXACT_KEY)) return text;
-  return text.replace(EXACT_NUMBER, (_, quoted?: string, bare?: string) => quoted ?? bare ?? '').replace(EXACT_INDEX, '');
 }
 
 /** The template itself refused the conversation with `raise_exception`. */

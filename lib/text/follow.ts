@@ -260,6 +260,8 @@ export class Follower {
         sample.find((text) => this.text.startsWith(text, at)) ??
         sample.find((text) => this.text.startsWith(text, own.end));
       if (ending !== undefined) return (this.text.startsWith(ending, at) ? at : own.end) + ending.length;
+      const token = this.#ownEnding(rest);
+      if (token !== undefined) return at + token.length;
     }
     const upTo = message === this.#rendered.length - 1 ? this.text : this.#renderPart(message + 1);
     if (upTo !== undefined && this.text.startsWith(upTo)) {
@@ -274,6 +276,21 @@ export class Follower {
       if (at !== -1) return at + ending.length;
     }
     throw this.#lost(`the end of message ${message + 1} cannot be found in the rendered text`);
+  }
+
+  /**
+   * The token that ends a turn of history where the last turn ends with another one: a stop token, or an added token that
+   * another one follows (the next turn's first; a token that text follows would be that itself).
+   */
+  #ownEnding(text: string): string | undefined {
+    const starts = (tokens: readonly string[], from: string): string | undefined =>
+      tokens.filter((token) => token !== '' && from.startsWith(token)).sort((a, b) => b.length - a.length)[0];
+    const stop = starts(this.#ends.stops, text);
+    if (stop !== undefined) return stop;
+    const added = starts(this.#ends.added, text);
+    if (added === undefined) return undefined;
+    const rest = text.slice(added.length).trimStart();
+    return rest === '' || starts(this.#ends.added, rest) !== undefined ? added : undefined;
   }
 
   /** Without the white space that ended the content itself, where the template keeps it. */

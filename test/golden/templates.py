@@ -135,4 +135,5 @@ def main():
     print(len(out['texts']), 'texts,', len(out['chats']), 'chats,', (HERE / 'templates.json').stat().st_size, 'bytes')
 
 
-main()
+if __name__ == '__main__':
+    main()
