@@ -114,6 +114,26 @@ export function buildProgram(streams: Streams, finish: (code: number) => void): 
     .option('--untie-head', 'an adapter on a head that is tied to the embedding: give the head weights of its own')
     .action(run(async () => (await import('./merge.js')).mergeCommand));
   addDataCommands(program, { command: commandOf, run });
+  command('score', 'score answers against references: BLEU, chrF, TER, ROUGE, exact match, F1')
+    .argument('<hypotheses...>', 'a file of answers a system: a text a line, or .jsonl')
+    .requiredOption('--ref <file...>', 'references, line by line; several files: several references', list)
+    .addOption(new Option('--metric <name...>', 'what to compute; absent: bleu and chrf')
+      .choices(['bleu', 'chrf', 'chrf++', 'ter', 'rouge1', 'rouge2', 'rougeL', 'rougeLsum', 'exact', 'f1']))
+    .option('--field <name>', 'with .jsonl: the field of a row that holds the text', 'text')
+    .addOption(new Option('--tokenizer <name>', 'of BLEU').choices(['13a', 'intl', 'none', 'char', 'zh']))
+    .addOption(new Option('--smoothing <method>', 'of BLEU').choices(['exp', 'floor', 'add-k', 'none']).default('exp'))
+    .option('--lowercase', 'BLEU and chrF without regard to case')
+    .option('--stemmer', 'ROUGE of word stems')
+    .addOption(new Option('--words <mode>', 'of ROUGE: as rouge_score splits (Latin letters only), or any script').choices(['google', 'unicode']).default('google'))
+    .option('--resamples <n>', 'resamples of the 95 % intervals; 0: none', number(0, true), 1000)
+    .addOption(new Option('--paired <test>', 'compare with the first system: paired bootstrap or approximate randomisation').choices(['bs', 'ar']))
+    .option('--samples <n>', 'with --paired: resamples (absent: 1000) or trials (absent: 10000)', number(1, true))
+    .option('--seed <n>', 'seed of the draws', number(0, true), 12345)
+    .option('--digits <n>', 'digits shown', number(0, true), 2)
+    .action(run(async () => {
+      const { scoreCommand } = await import('./score.js');
+      return (output: Output, options: Parameters<typeof scoreCommand>[1], ...files: string[]) => scoreCommand(output, options, files.flat());
+    }));
   command('devices', 'list what can compute here')
     .action(run(async () => (await import('./devices.js')).devicesCommand));
   command('build-cuda', 'compile the CUDA plugin with nvcc and put it where it is looked for')
