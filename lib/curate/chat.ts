@@ -122,5 +122,5 @@ export function checkChat(turns: readonly Turn[], checks?: readonly ChatCheck[])
 export function rowScore(text: string, answer: string): number {
   const words = (answer === '' ? text : answer).split(/\s+/, 600);
   const variety = new Set(words.slice(0, 200)).size / Math.min(200, words.length);
-  return Math.min(words.length, 500) / 500 + 0.3 * variety + (/[.!?。！？"'”)\]}`]\s*$/.test(text) ? 0.2 : 0);
+  return Math.log2(1 + Math.min(words.length, 500)) / 9 + 0.3 * variety + (/[.!?。！？"'”)\]}`]\s*$/.test(text) ? 0.2 : 0);
 }

@@ -1,6 +1,9 @@
 // MinHash signatures of a stream of texts: signed in batches on several native threads, kept in two growing arrays. Of a text
 // nothing else is kept: 560 bytes with datatrove's settings.
+import { appendFile, truncate, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { readInto } from './decisions.js';
 import { minHashOptions } from './minhash-options.js';
 import type { MinHashOptions } from './minhash-options.js';
 import { native } from './native.js';
@@ -23,6 +26,7 @@ export class Signatures {
   #keys: BigUint64Array<ArrayBuffer>;
   #minima: Uint32Array<ArrayBuffer>;
   #count = 0;
+  #saved = 0;
   readonly hashes: number;
 
   constructor(readonly options: MinHashOptions = minHashOptions(), capacity = 1024) {
@@ -64,6 +68,29 @@ export class Signatures {
     const minima = new Uint32Array(capacity * this.hashes);
     minima.set(this.#minima);
     this.#minima = minima;
+  }
+
+  /** Appends what is new since the last save to files of a folder. */
+  async save(folder: string): Promise<void> {
+    const parts = [['keys.bin', this.#keys, this.options.bands], ['minima.bin', this.#minima, this.hashes]] as const;
+    for (const [name, array, width] of parts) {
+      const path = join(folder, name);
+      if (this.#saved === 0) await writeFile(path, '');
+      const size = array.BYTES_PER_ELEMENT * width;
+      await truncate(path, this.#saved * size);
+      await appendFile(path, new Uint8Array(array.buffer, this.#saved * size, (this.#count - this.#saved) * size));
+    }
+    this.#saved = this.#count;
+  }
+
+  /** Takes up `count` signatures that were saved. */
+  async load(folder: string, count: number): Promise<void> {
+    this.#grow(count);
+    for (const [name, array, width] of [['keys.bin', this.#keys, this.options.bands], ['minima.bin', this.#minima, this.hashes]] as const) {
+      await readInto(join(folder, name), new Uint8Array(array.buffer, 0, count * width * array.BYTES_PER_ELEMENT));
+    }
+    this.#count = count;
+    this.#saved = count;
   }
 
   /** Signs all texts, in order. Numbers them from `count` on. */

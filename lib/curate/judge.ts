@@ -1,0 +1,119 @@
+// Judges one batch of rows by everything that looks at a row alone: what it says is wrong, where anything is, and how good it is.
+import type { FieldNames } from '../data/formats/fields.js';
+import { detect, toRecord } from '../data/formats/format.js';
+import type { DataFormat } from '../data/formats/format.js';
+import { isEngineError } from '../errors.js';
+import type { DataRecord } from '../record.js';
+import { checkChat, rowScore } from './chat.js';
+import type { ChatCheck } from './chat.js';
+import type { CurateConfig } from './curate-config.js';
+import type { Decontaminator } from './decontaminate.js';
+import { languageOf } from './language.js';
+import { QUALITY_FILTERS, judgeQuality } from './quality.js';
+import type { QualityFilter } from './quality.js';
+import type { BytesRow } from './raw-rows.js';
+import { answerText, recordText } from './record-text.js';
+import { turnsOf } from './turns.js';
+
+export interface Judged {
+  /** "step: reason"; '' stays. */
+  readonly reason: string;
+  /** More about it, for the file of removed rows. */
+  readonly detail?: unknown;
+  readonly text: string;
+  readonly score: number;
+  readonly words: number;
+}
+
+export interface Reading {
+  readonly format?: DataFormat | 'auto' | undefined;
+  readonly fields?: FieldNames | undefined;
+}
+
+const wordCount = (text: string): number => text.match(/[\p{L}\p{N}]+/gu)?.length ?? 0;
+
+export class Judge {
+  readonly #config: CurateConfig;
+  readonly #index: Decontaminator | undefined;
+  readonly #reading: Reading;
+  readonly #files: readonly string[];
+  #format: DataFormat | undefined;
+
+  constructor(config: CurateConfig, files: readonly string[], reading: Reading, index?: Decontaminator) {
+    this.#config = config;
+    this.#files = files;
+    this.#reading = reading;
+    this.#index = index;
+    this.#format = reading.format === 'auto' ? undefined : reading.format;
+  }
+
+  get format(): DataFormat | undefined {
+    return this.#format;
+  }
+
+  /** For going on with rows whose format an earlier run found out. */
+  set format(format: DataFormat | undefined) {
+    this.#format ??= format;
+  }
+
+  async batch(rows: readonly BytesRow[], signal?: AbortSignal): Promise<readonly Judged[]> {
+    const judged = rows.map((row) => this.#row(row));
+    const { quality, limits } = this.#config;
+    if (quality !== false && quality.length > 0) {
+      const left = judged.map((one, at) => at).filter((at) => judged[at]!.reason === '');
+      const reasons = await judgeQuality(left.map((at) => judged[at]!.text), { filters: quality as readonly QualityFilter[], limits, signal });
+      left.forEach((at, place) => {
+        const bad = reasons[place]!.findIndex((reason) => reason !== '');
+        if (bad >= 0) judged[at] = { ...judged[at]!, reason: `${QUALITY_FILTERS[bad]}: ${reasons[place]![bad]}` };
+      });
+    }
+    return judged;
+  }
+
+  #row(row: BytesRow): Judged {
+    if (row.value === undefined) {
+      return row.bad === '' ? nothing('bad-rows: empty line') : nothing('bad-rows: unreadable', row.bad);
+    }
+    let record: DataRecord;
+    try {
+      record = this.#record(row);
+    } catch (error) {
+      if (!isEngineError(error, 'ERR_DATA')) throw error;
+      return nothing('bad-rows: unusable', error.message);
+    }
+    const text = recordText(record);
+    const words = wordCount(text);
+    const found = this.#wrong(record, text, words);
+    return { reason: '', ...found, text, words, score: rowScore(text, answerText(record)) };
+  }
+
+  #record(row: BytesRow): DataRecord {
+    const raw = {
+      value: row.value!, file: this.#files[row.file]!, row: row.row, index: row.index,
+      after: { file: row.file, at: { offset: 0, row: row.row }, index: row.index + 1 },
+    };
+    const names = this.#reading.fields ?? {};
+    this.#format ??= detect(raw, names).format;
+    return toRecord(raw, this.#format, names);
+  }
+
+  #wrong(record: DataRecord, text: string, words: number): { readonly reason: string; readonly detail?: unknown } | undefined {
+    const { length, chat, languages } = this.#config;
+    const characters = text.length;
+    if (characters < length.minCharacters || words < length.minWords) return { reason: 'length: too short', detail: { characters, words } };
+    if (characters > (length.maxCharacters ?? Infinity) || words > (length.maxWords ?? Infinity)) return { reason: 'length: too long', detail: { characters, words } };
+    if (chat !== false) {
+      const findings = checkChat(turnsOf(record), chat === true ? undefined : (chat as readonly ChatCheck[]));
+      if (findings.length > 0) return { reason: `chat: ${findings[0]!.check}`, detail: findings.map(({ check, seen }) => `${check}: ${seen}`) };
+    }
+    if (languages.length > 0) {
+      const language = languageOf(text);
+      if (language !== undefined && !languages.includes(language)) return { reason: `language: ${language}` };
+    }
+    const hit = this.#index?.check(text);
+    return hit === undefined ? undefined : { reason: 'decontamination: evaluation text', detail: { ...hit, training: text.slice(0, 2000) } };
+  }
+}
+
+const nothing = (reason: string, detail?: unknown): Judged =>
+  ({ reason, text: '', score: 0, words: 0, ...(detail === undefined ? {} : { detail }) });
