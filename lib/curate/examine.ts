@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { appendFile, mkdir, open, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DataFormat } from '../data/formats/format.js';
+import type { Detection } from '../data/formats/format.js';
 import type { TextOptions } from '../data/row.js';
 import { SOURCE_START } from '../data/source.js';
 import type { SourcePosition } from '../data/source.js';
@@ -42,7 +42,7 @@ export interface Example {
 export interface Examination {
   readonly files: readonly string[];
   readonly decisions: Decisions;
-  readonly format: DataFormat | undefined;
+  readonly detection: Detection | undefined;
   /** The first rows of each reason that has to do with a row alone. */
   readonly examples: readonly Example[];
   readonly measures?: Measures;
@@ -56,7 +56,7 @@ interface State {
   readonly key: string;
   readonly position: SourcePosition;
   readonly findings: number;
-  readonly format?: DataFormat;
+  readonly detection?: Detection;
 }
 
 const SAVE_EVERY_MS = 15_000;
@@ -78,7 +78,7 @@ export async function examine(files: readonly string[], config: CurateConfig, op
     for (let row = 0; row < decisions.count; row++) if (decisions.isKept(row)) signed.push(row);
     await signatures.load(folder!, signed.length);
   }
-  judge.format = saved?.state.format;
+  judge.detection = saved?.state.detection;
   const findings = folder === undefined ? undefined : await FindingsFile.open(join(folder, 'findings.jsonl'), saved?.state.findings ?? 0);
   const meters = options.measure === true ? new Meters() : undefined;
   const examples: Example[] = [];
@@ -118,7 +118,7 @@ export async function examine(files: readonly string[], config: CurateConfig, op
     await findings?.flush();
     onProgress?.('read', bytes);
     if (folder !== undefined && performance.now() - last > SAVE_EVERY_MS) {
-      await save(folder, key, decisions, signatures, findings!, after, judge.format);
+      await save(folder, key, decisions, signatures, findings!, after, judge.detection);
       last = performance.now();
     }
   }
@@ -130,7 +130,7 @@ export async function examine(files: readonly string[], config: CurateConfig, op
   }
   applyBudget(decisions, config.budget);
   return {
-    files, decisions, format: judge.format, examples, resumedFrom: saved?.state.position.index ?? 0,
+    files, decisions, detection: judge.detection, examples, resumedFrom: saved?.state.position.index ?? 0,
     ...(meters === undefined ? {} : { measures: meters.result() }),
     ...(index === undefined ? {} : { evaluation: { rows: index.rows, tooShort: index.tooShort } }),
   };
@@ -149,17 +149,17 @@ async function hashes(decisions: Decisions, first: number, judged: readonly Judg
 
 async function save(
   folder: string, key: string, decisions: Decisions, signatures: Signatures | undefined, findings: FindingsFile, position: SourcePosition,
-  format: DataFormat | undefined,
+  detection: Detection | undefined,
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
   await findings.flush();
   await signatures?.save(folder);
-  await decisions.save(folder, { key, position, findings: findings.bytes, ...(format === undefined ? {} : { format }) });
+  await decisions.save(folder, { key, position, findings: findings.bytes, ...(detection === undefined ? {} : { detection }) });
 }
 
 /** Same files (name, size, time of change), same config: the same examination. */
 async function identity(files: readonly string[], config: CurateConfig, options: ExamineOptions): Promise<string> {
-  const hash = createHash('sha256').update(JSON.stringify([config, options.format, options.fields, options.textSplit]));
+  const hash = createHash('sha256').update(JSON.stringify([config, options.format, options.fields, options.roles, options.textSplit]));
   for (const file of files) {
     const { size, mtimeMs } = await stat(file);
     hash.update(`${file}\0${size}\0${mtimeMs}\0`);

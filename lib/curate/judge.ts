@@ -1,8 +1,9 @@
 // Judges one batch of rows by everything that looks at a row alone: what it says is wrong, where anything is, and how good it is.
-import type { FieldNames } from '../data/formats/fields.js';
+import type { FieldNames, RoleNames } from '../data/formats/fields.js';
 import { detect, toRecord } from '../data/formats/format.js';
-import type { DataFormat } from '../data/formats/format.js';
-import { isEngineError } from '../errors.js';
+import type { DataFormat, Detection } from '../data/formats/format.js';
+import type { RawRow } from '../data/source.js';
+import { dataError, isEngineError } from '../errors.js';
 import type { DataRecord } from '../record.js';
 import { checkChat, rowScore } from './chat.js';
 import type { ChatCheck } from './chat.js';
@@ -28,7 +29,10 @@ export interface Judged {
 export interface Reading {
   readonly format?: DataFormat | 'auto' | undefined;
   readonly fields?: FieldNames | undefined;
+  readonly roles?: RoleNames | undefined;
 }
+
+const LOOKED_AT = 100;
 
 const wordCount = (text: string): number => text.match(/[\p{L}\p{N}]+/gu)?.length ?? 0;
 
@@ -37,26 +41,27 @@ export class Judge {
   readonly #index: Decontaminator | undefined;
   readonly #reading: Reading;
   readonly #files: readonly string[];
-  #format: DataFormat | undefined;
+  #detection: Detection | undefined;
 
   constructor(config: CurateConfig, files: readonly string[], reading: Reading, index?: Decontaminator) {
     this.#config = config;
     this.#files = files;
     this.#reading = reading;
     this.#index = index;
-    this.#format = reading.format === 'auto' ? undefined : reading.format;
   }
 
-  get format(): DataFormat | undefined {
-    return this.#format;
+  /** What rows are taken for, once there was one. */
+  get detection(): Detection | undefined {
+    return this.#detection;
   }
 
   /** For going on with rows whose format an earlier run found out. */
-  set format(format: DataFormat | undefined) {
-    this.#format ??= format;
+  set detection(detection: Detection | undefined) {
+    this.#detection ??= detection;
   }
 
   async batch(rows: readonly BytesRow[], signal?: AbortSignal): Promise<readonly Judged[]> {
+    this.#detection ??= this.#detect(rows);
     const judged = rows.map((row) => this.#row(row));
     const { quality, limits } = this.#config;
     if (quality !== false && quality.length > 0) {
@@ -87,14 +92,28 @@ export class Judge {
     return { reason: '', ...found, text, words, score: rowScore(text, answerText(record)) };
   }
 
-  #record(row: BytesRow): DataRecord {
-    const raw = {
+  #raw(row: BytesRow): RawRow {
+    return {
       value: row.value!, file: this.#files[row.file]!, row: row.row, index: row.index,
       after: { file: row.file, at: { offset: 0, row: row.row }, index: row.index + 1 },
     };
-    const names = this.#reading.fields ?? {};
-    this.#format ??= detect(raw, names).format;
-    return toRecord(raw, this.#format, names);
+  }
+
+  /** From the first rows that can be read; undefined while there are none. */
+  #detect(rows: readonly BytesRow[]): Detection | undefined {
+    const first = rows.filter(({ value }) => value !== undefined).slice(0, LOOKED_AT).map((row) => this.#raw(row));
+    if (first.length === 0) return undefined;
+    const { format, fields, roles } = this.#reading;
+    const detection = detect(first, { ...(fields === undefined ? {} : { fields }), ...(roles === undefined ? {} : { roles }) },
+      format === 'auto' ? undefined : format);
+    if (detection.format !== 'oasst' && detection.format !== 'oasst-pairs') return detection;
+    throw dataError({ file: first[0]!.file }, 'expected rows that stand alone, came message trees (oasst), whose rows belong together. ' +
+      'Turn them into conversations first, or clean what was made from them');
+  }
+
+  #record(row: BytesRow): DataRecord {
+    const { format, mapping } = this.#detection!;
+    return toRecord(this.#raw(row), format, mapping);
   }
 
   #wrong(record: DataRecord, text: string, words: number): { readonly reason: string; readonly detail?: unknown } | undefined {

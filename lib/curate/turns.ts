@@ -1,5 +1,5 @@
 // The turns of a record, whatever its format: who said what, and which question each answer answers.
-import type { DataRecord } from '../record.js';
+import type { ChatMessage, DataRecord } from '../record.js';
 
 export interface Turn {
   readonly role: 'system' | 'user' | 'assistant' | 'tool';
@@ -13,15 +13,20 @@ export interface Exchange {
   readonly answer: Turn;
 }
 
-/** Turns of a record; a plain text has none. */
+const fromMessage = ({ role, content, extra }: ChatMessage): Turn =>
+  ({ role, text: content ?? '', calls: extra?.['tool_calls'] !== undefined });
+
+/** Turns of a record; of two answers the preferred one; a plain text has none. */
 export function turnsOf(record: DataRecord): readonly Turn[] {
   const user = (text: string): Turn => ({ role: 'user', text, calls: false });
   const assistant = (text: string): Turn => ({ role: 'assistant', text, calls: false });
   switch (record.kind) {
     case 'completion': return [user(record.prompt), assistant(record.completion)];
     case 'alpaca': return [user([record.instruction, record.input].filter((part) => part !== '').join('\n')), assistant(record.output)];
-    case 'messages': return record.messages.map(({ role, content, extra }) => ({ role, text: content ?? '', calls: extra?.['tool_calls'] !== undefined }));
-    default: return [];
+    case 'messages': return record.messages.map(fromMessage);
+    case 'preference': return [...record.prompt, ...record.chosen].map(fromMessage);
+    case 'labelled': return [...record.prompt, ...record.completion].map(fromMessage);
+    case 'text': return [];
   }
 }
 

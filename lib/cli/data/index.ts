@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { Option } from 'commander';
 import { number } from '../tools.js';
 import type { CommandTools } from '../tools.js';
+import { addCurateCommands } from './curate-options.js';
 import { addPartCommands } from './parts.js';
 import { withReading } from './reading.js';
 
@@ -37,5 +38,6 @@ export function addDataCommands(program: Command, { command, run }: CommandTools
     .option('--key <file>', 'where the key goes; absent: beside the sealed file')
     .option('--text-split <part>', 'what one row of a text file is: file, paragraph or line')
     .action(run(async () => (await import('./seal.js')).sealCommand));
+  addCurateCommands(group, { command, run });
   addPartCommands(group, { command, run });
 }

@@ -1,0 +1,64 @@
+// The options of `whetstone data check` and `data clean`, and the pipeline that they and a config file make together.
+
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import { curateConfig, readCurateConfig } from '../../curate/curate-config.js';
+import type { CurateConfig } from '../../curate/curate-config.js';
+import { QUALITY_FILTERS } from '../../curate/quality.js';
+import { list } from '../tools.js';
+import type { CommandTools } from '../tools.js';
+import { withReading } from './reading.js';
+import type { ReadingOptions } from './reading.js';
+
+export interface CurateOptions extends ReadingOptions {
+  readonly config?: string;
+  readonly quality?: string;
+  readonly near?: 'datatrove' | 'nemo' | 'data-juicer' | 'none';
+  readonly exact?: boolean;
+  readonly chat?: boolean;
+  readonly languages?: string;
+  readonly pii?: 'tags' | 'realistic' | 'none';
+  readonly against?: readonly string[];
+}
+
+function withCuration(command: Command): Command {
+  return withReading(command)
+    .option('--config <file>', 'the pipeline, YAML or JSON; the options below change it')
+    .option('--quality <filters>', `filters for web text, with commas: ${QUALITY_FILTERS.join(', ')}; all; none`)
+    .option('--no-chat', 'answers are not checked')
+    .option('--no-exact', 'equal texts stay')
+    .addOption(new Option('--near <preset>', 'how near duplicates are found').choices(['datatrove', 'nemo', 'data-juicer', 'none']))
+    .option('--languages <codes>', 'languages that may stay, with commas: en,de')
+    .addOption(new Option('--pii <style>', 'replace personal data and secrets').choices(['tags', 'realistic', 'none']))
+    .option('--against <files>', 'an evaluation set whose text must not be in the rows; may be given several times', list);
+}
+
+export function addCurateCommands(group: Command, { command, run }: CommandTools): void {
+  withCuration(command(group, 'check', 'say what is wrong with rows and what they are like; changes nothing'))
+    .argument('<files...>', 'files, folders or patterns')
+    .action(run(async () => (await import('./check.js')).checkCommand));
+  withCuration(command(group, 'clean', 'write the rows that are fit for training, and all others with the reason'))
+    .argument('[files...]', 'files, folders or patterns')
+    .option('--output <folder>', 'folder for clean.jsonl, removed.jsonl, changed.jsonl and report.json')
+    .option('--undo <folder>', 'give back the files that a cleaned folder was made from')
+    .option('--step <name>', 'with --undo: put back only what this step took out; may be given several times', list)
+    .option('--to <folder>', 'with --undo: where the files go; absent: "restored" in that folder')
+    .action(run(async () => (await import('./clean.js')).cleanCommand));
+}
+
+/** The config file with what the options change. */
+export async function pipelineOf(options: CurateOptions): Promise<CurateConfig> {
+  const base = options.config === undefined ? curateConfig({}) : await readCurateConfig(options.config);
+  const names = (text: string): string[] => text.split(',').map((name) => name.trim()).filter((name) => name !== '');
+  const { quality, near, pii, languages, against } = options;
+  return curateConfig({
+    ...base,
+    ...(quality === undefined ? {} : { quality: quality === 'none' ? false : quality === 'all' ? [...QUALITY_FILTERS] : names(quality) }),
+    ...(options.chat === false ? { chat: false } : {}),
+    ...(options.exact === false ? { exact: false } : {}),
+    ...(near === undefined ? {} : { near: near === 'none' ? false : { preset: near } }),
+    ...(languages === undefined ? {} : { languages: names(languages) }),
+    ...(pii === undefined ? {} : { pii: pii === 'none' ? false : { style: pii } }),
+    ...(against === undefined ? {} : { decontaminate: { against, ...(base.decontaminate === false ? {} : { mode: base.decontaminate.mode }) } }),
+  });
+}
