@@ -1,5 +1,6 @@
 // `whetstone eval`: loss and perplexity of rows, with or without an adapter.
 
+import { EngineError } from '../errors.js';
 import { evaluateLoss } from '../eval/perplexity.js';
 import { count } from '../track/format.js';
 import { onePass, widestBatch } from '../train/data.js';
@@ -12,7 +13,9 @@ import type { ModelOptions } from './options.js';
 import type { Output } from './output.js';
 
 interface Options extends ModelOptions {
-  readonly data: readonly string[];
+  readonly data?: readonly string[];
+  readonly task?: readonly string[];
+  readonly atOnce: number;
   readonly format: 'auto' | 'text' | 'completion' | 'alpaca' | 'messages';
   readonly batchTokens: number;
   readonly maxLength?: number;
@@ -22,6 +25,16 @@ interface Options extends ModelOptions {
 }
 
 export async function evalCommand(output: Output, options: Options): Promise<number> {
+  const { data, task } = options;
+  if ((data === undefined) === (task === undefined)) {
+    throw new EngineError('expected either --data (rows to score) or --task (a task in YAML)',
+      { code: 'ERR_INVALID_ARGUMENT', argument: 'data', expected: 'one of --data and --task', received: data === undefined ? 'neither' : 'both' });
+  }
+  if (task !== undefined) return (await import('./eval-task.js')).taskCommand(output, { ...options, task });
+  return rowsCommand(output, { ...options, data: data! });
+}
+
+async function rowsCommand(output: Output, options: Options & { readonly data: readonly string[] }): Promise<number> {
   checkSealed(options.data, options.final ?? false);
   if (options.final) return finalCommand(output, options);
   const parts = await partsOf(output, options);

@@ -55,7 +55,7 @@ test('the version is the package\'s', async () => {
 test.each([
   [['frobnicate'], /unknown command 'frobnicate'/],
   [['train'], /missing required argument 'config'/],
-  [['eval', '--model', 'm'], /required option '--data/],
+  [['eval', '--model', 'm'], /expected either --data .*or --task/],
   [['eval', '--model', 'm', '--data', 'd', '--batch-tokens', 'many'], /expected a whole number of at least 8/],
   [['generate', '--model', 'm', '--prompt', 'p', '--dtype', 'f16'], /Allowed choices are f32, bf16/],
 ])('%j is a usage error', async (args, message) => {

@@ -87,7 +87,7 @@ test.each([
 });
 
 const echo: TaskModel = {
-  id: 'echo', logLikelihoods: async (requests) => requests.map(({ context, continuation }) => ({ logprob: -((context.length * 7 + continuation.length * 13) % 11), greedy: false })),
+  id: 'echo', logLikelihoods: async (requests) => requests.map(({ context, continuation }) => ({ logprob: -1 - ((context.length * 7 + continuation.length * 13) % 11), greedy: false })),
   rolling: async (texts) => texts.map((text) => -text.length), generate: async (requests) => requests.map(({ context, seed = 0 }) => `${context.at(-1)} ${seed % 2}`),
 };
 
