@@ -10,6 +10,7 @@ import type { BleuSmoothing, BleuTokenizer, CorpusMetric, CorpusScore, RougeToke
 import { fixed } from '../score/text/fixed.js';
 import { EXIT } from './exit.js';
 import type { Output } from './output.js';
+import { packageVersion } from './program.js';
 import { checkSameLines, readTexts } from './score-files.js';
 
 interface Options {
@@ -141,7 +142,7 @@ export async function scoreCommand(output: Output, options: Options, files: read
     : systems.map(({ answers }) => single(name, answers)));
   const results = systems.map(({ file }, i) => ({ system: file, scores: byMetric.map((rows) => rows[i]!) }));
   output.result(
-    { lines: count, references: options.ref, ...(options.paired ? { paired: options.paired, baseline: files[0] } : {}), systems: results },
+    { lines: count, implementation: `whetstone ${packageVersion()}`, references: options.ref, ...(options.paired ? { paired: options.paired, baseline: files[0] } : {}), systems: results },
     () => results.map(({ system, scores }, i) =>
       [`${system}${options.paired && i === 0 ? ' (baseline)' : ''}`, ...scores.map((row) => show(row, options.digits))].join('\n')).join('\n'),
   );

@@ -41,6 +41,7 @@ test('scores of one system, as the library gives them', async () => {
   const own = bleu(GOOD, RIGHT, { resamples: 1000 });
   const [first, second, third, fourth] = systems[0]!.scores;
   expect(lines).toBe(3);
+  expect(out).toMatch(/"implementation":"whetstone \d/);
   expect([first!['score'], first!['signature'], first!['interval']]).toEqual([own.score, own.signature, own.interval]);
   expect([second!['metric'], second!['score']]).toEqual(['chrF2++', chrf(GOOD, RIGHT, { wordOrder: 2 }).score]);
   expect(third!['score']).toBeCloseTo(100 * GOOD.reduce((sum, text, i) => sum + rouge(RIGHT[i]!, text).rougeL.fmeasure, 0) / 3, 10);
