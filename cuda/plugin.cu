@@ -7,9 +7,11 @@
 #include <string>
 
 #include "abi/gpu_needs.h"
+#include "common/capability.h"
 #include "common/device.h"
 #include "common/launch.h"
 #include "entries.h"
+#include "supports.h"
 
 namespace lora::cuda {
 
@@ -35,6 +37,7 @@ lora_status device_count(int32_t* out) {
 lora_status device_info(int32_t ordinal, lora_device_info* out) {
   return guard([&] {
     cudaDeviceProp properties{};
+    (void)revive(ordinal);
     LORA_CUDA(cudaGetDeviceProperties(&properties, ordinal));
     int driver = 0;
     LORA_CUDA(cudaDriverGetVersion(&driver));
@@ -43,8 +46,10 @@ lora_status device_info(int32_t ordinal, lora_device_info* out) {
     LORA_CUDA(cudaMemGetInfo(&free, &total));
     *out = lora_device_info{};
     std::snprintf(out->name, sizeof out->name, "%s", properties.name);
-    std::snprintf(out->detail, sizeof out->detail, "compute capability %d.%d, %d multiprocessors, driver for CUDA %d.%d", properties.major,
-                  properties.minor, properties.multiProcessorCount, driver / 1000, driver % 1000 / 10);
+    const Capability chosen = capability_of(properties);
+    std::snprintf(out->detail, sizeof out->detail, "compute capability %d.%d, %d multiprocessors, driver for CUDA %d.%d%s", properties.major,
+                  properties.minor, properties.multiProcessorCount, driver / 1000, driver % 1000 / 10,
+                  chosen.major == 9 ? "" : chosen.major < 8 ? "; too old: 8.0 (Ampere) is needed" : "; portable kernels: right, but slow");
     out->memory_bytes = static_cast<int64_t>(total);
     out->free_bytes = static_cast<int64_t>(free);
     out->units = properties.multiProcessorCount;
@@ -58,16 +63,18 @@ lora_status device_needs(const lora_limits* limits, lora_needs* out) {
 
 lora_status device_open(int32_t ordinal, const lora_limits* limits, lora_device** out) {
   return guard([&] {
+    const unsigned life = revive(ordinal);
     cudaDeviceProp properties{};
     LORA_CUDA(cudaGetDeviceProperties(&properties, ordinal));
+    LORA_CUDA(cudaSetDevice(ordinal));
+    const Capability capability = capability_of(properties);
+    if (capability.major < 8) throw Fault{LORA_UNSUPPORTED, too_old(capability.major, capability.minor)};
     auto* device = new lora_device;
-    device->ordinal = ordinal, device->units = properties.multiProcessorCount;
-    device->major = properties.major, device->minor = properties.minor;
-    device->shared_limit = static_cast<int>(properties.sharedMemPerBlockOptin);
+    device->ordinal = ordinal, device->units = properties.multiProcessorCount, device->life = life;
+    device->major = capability.major, device->minor = capability.minor, device->shared_limit = capability.shared_limit;
     device->limits = *limits;
     device->workspace_bytes = static_cast<std::size_t>(lora_gpu_needs(limits).workspace_bytes);
-    const cudaError_t set = cudaSetDevice(ordinal);
-    const cudaError_t error = set == cudaSuccess ? cudaMalloc(&device->workspace, device->workspace_bytes) : set;
+    const cudaError_t error = cudaMalloc(&device->workspace, device->workspace_bytes);
     if (error != cudaSuccess) {
       const std::string what = "cudaMalloc of " + std::to_string(device->workspace_bytes) + " bytes of workspace";
       delete device;
@@ -153,13 +160,16 @@ lora_status event_open(lora_device* device, lora_event** out) {
     enter(device);
     cudaEvent_t handle = nullptr;
     LORA_CUDA(cudaEventCreate(&handle));
-    *out = new lora_event{handle};
+    *out = new lora_event{device, handle};
   });
 }
 
 void event_close(lora_event* event) {
   if (event == nullptr) return;
-  (void)guard([&] { LORA_CUDA(cudaEventDestroy(event->handle)); });
+  (void)guard([&] {
+    enter(event->device);
+    LORA_CUDA(cudaEventDestroy(event->handle));
+  });
   delete event;
 }
 
@@ -172,6 +182,7 @@ lora_status event_mark(lora_stream* stream, lora_event* event) {
 
 lora_status event_between(lora_event* from, lora_event* to, double* milliseconds) {
   return guard([&] {
+    enter(to->device);
     LORA_CUDA(cudaEventSynchronize(to->handle));
     float elapsed = 0.0f;
     LORA_CUDA(cudaEventElapsedTime(&elapsed, from->handle, to->handle));
@@ -196,16 +207,11 @@ lora_status entry_list(lora_stream* stream, const Args* args, int32_t count) {
   });
 }
 
-lora_status supports(lora_device* device, lora_op, const void*, char* why, size_t why_size) {
+lora_status supports(lora_device* device, lora_op op, const void* args, char* why, size_t why_size) {
   return guard([&] {
-    if (device->major >= 8) {
-      if (why_size > 0) why[0] = '\0';
-      return;
-    }
-    const std::string text = "compute capability " + std::to_string(device->major) + "." + std::to_string(device->minor) +
-                             ": at least 8.0 (Ampere) is needed";
-    std::snprintf(why, why_size, "%s", text.c_str());
-    throw Fault{LORA_UNSUPPORTED, text};
+    const Support support = support_of(*device, op, args);
+    if (why != nullptr && why_size > 0) std::snprintf(why, why_size, "%s", support.text().c_str());
+    if (!support.missing.empty()) throw Fault{LORA_UNSUPPORTED, support.text()};
   });
 }
 

@@ -41,7 +41,7 @@ function read(log) {
   const findings = [];
   for (const [i, line] of lines.entries()) {
     if (/^(Invalid|Uninitialized|Error|Warning|Barrier error|Potential|Race|Program hit|Leaked|Misaligned)/.test(line)) {
-      findings.push(lines.slice(i, i + LINES).filter((each) => !/^\s*Host Frame/.test(each)).join('\n'));
+      findings.push(lines.slice(i, i + LINES).filter((each, k) => !/^\s*Host Frame/.test(each) && (k < 3 || !/^\s*and /.test(each))).join('\n'));
     }
   }
   const summary = lines.filter((line) => /(ERROR|RACECHECK) SUMMARY/.test(line)).at(-1);
@@ -64,7 +64,7 @@ async function run(sanitizer, tool, { runner, rest }, folder) {
   const { count, summary, findings } = existsSync(log) ? read(readFileSync(log, 'utf8')) : { findings: [] };
   return {
     tool, seconds: (performance.now() - started) / 1e3, exit: code, passed: cases?.passed ?? 0, failed: cases?.failed ?? 0, findings: count, summary,
-    first: findings.slice(0, SHOWN), failures: cases?.outcomes.filter(({ outcome }) => outcome === 'failed') ?? [],
+    first: [...new Set(findings)].slice(0, SHOWN), failures: cases?.outcomes.filter(({ outcome }) => outcome === 'failed') ?? [],
     device: cases?.devices?.[0], commit: cases?.commit, output: cases === undefined ? output.slice(-2000) : undefined,
   };
 }

@@ -8,12 +8,16 @@
 namespace lora::cuda {
 namespace {
 
-// Calls work with the tile constants for a head width: kB rows, kE columns.
+// Calls work with the tile constants for a head width: kB rows, kE columns; shorter tiles where a block may have less
+// shared memory than an A100's 163 KiB.
 template <class Work>
-void with_tiles(int width, Work&& work) {
+void with_tiles(int width, const lora_device* device, Work&& work) {
+  const bool small = device->shared_limit < 163 << 10;
   if (width <= 16) work(std::integral_constant<int, 64>{}, std::integral_constant<int, 16>{});
   else if (width <= 64) work(std::integral_constant<int, 64>{}, std::integral_constant<int, 64>{});
+  else if (width <= 128 && small) work(std::integral_constant<int, 32>{}, std::integral_constant<int, 128>{});
   else if (width <= 128) work(std::integral_constant<int, 64>{}, std::integral_constant<int, 128>{});
+  else if (width <= 256 && small) work(std::integral_constant<int, 16>{}, std::integral_constant<int, 256>{});
   else if (width <= 256) work(std::integral_constant<int, 32>{}, std::integral_constant<int, 256>{});
   else unsupported("attention: head width " + std::to_string(width) + "; the CUDA backend takes at most 256");
 }
@@ -110,7 +114,7 @@ void attention(lora_stream* stream, const lora_attention_args& args) {
   }
   with_store(args.q.dtype, "attention", [&](auto zero) {
     using T = decltype(zero);
-    with_tiles(shape.width, [&](auto rows, auto columns) {
+    with_tiles(shape.width, stream->device, [&](auto rows, auto columns) {
       constexpr int kB = rows.value, kE = columns.value;
       const auto kernel = attention_any_kernel<T, kB, kE>;
       const std::size_t bytes = (3 * kB * (kE + 1) + kB * (kB + 1)) * sizeof(float);
@@ -142,7 +146,7 @@ void attention_bwd(lora_stream* stream, const lora_attention_bwd_args& args) {
     attention_delta_kernel<T><<<static_cast<unsigned>(ceil_div(delta_rows, 8)), 256, 0, stream->handle>>>(
         ptr<T>(args.dout), ptr<T>(args.o), delta, total, shape.heads, shape.width);
     LORA_LAUNCHED("attention_delta");
-    with_tiles(shape.width, [&](auto rows, auto columns) {
+    with_tiles(shape.width, stream->device, [&](auto rows, auto columns) {
       constexpr int kB = rows.value, kE = columns.value;
       const auto keys = attention_bwd_keys_any_kernel<T, kB, kE>;
       const auto queries = attention_bwd_queries_any_kernel<T, kB, kE>;

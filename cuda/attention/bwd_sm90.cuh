@@ -85,7 +85,7 @@ __global__ void __launch_bounds__(kAttnThreads, 1) attention_bwd_keys_sm90_kerne
   std::uint64_t* empty = full + kBwdStages;
   if (threadIdx.x == 0) {
     barrier_init(keys_full, 1);
-    for (int s = 0; s < kBwdStages; ++s) barrier_init(full + s, 1 + 32), barrier_init(empty + s, 2);
+    for (int s = 0; s < kBwdStages; ++s) barrier_init(full + s, 1 + 32), barrier_init(empty + s, 8 * kWarpArrivals);
     fence_barrier_init();
   }
   __syncthreads();
@@ -200,7 +200,7 @@ __global__ void __launch_bounds__(kAttnThreads, 1) attention_bwd_keys_sm90_kerne
       for (int k = 0; k < 4; ++k) wgmma_registers<kE, 1>(dk, ds[k], operand(q + k * 2048, kQueryBox, 1024), 1);
       wgmma_commit();
       wgmma_wait<0>();
-      if (threadIdx.x % 128 == 0) barrier_arrive(empty + stage);
+      barrier_arrive_warp(empty + stage);  // each warp, since warps read stats by themselves
       if (++stage == kBwdStages) stage = 0, phase ^= 1;
     }
   }

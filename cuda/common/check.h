@@ -19,20 +19,8 @@ struct Fault {
 
 std::string& last_error_text();
 
-// Out of memory is cleared and reported; anything that poisons the context is a lost device.
-[[noreturn]] inline void throw_cuda(cudaError_t error, const char* what) {
-  (void)cudaGetLastError();
-  const std::string text = std::string(what) + ": " + cudaGetErrorName(error) + " (" + cudaGetErrorString(error) + ")";
-  switch (error) {
-    case cudaErrorMemoryAllocation: throw Fault{LORA_OUT_OF_MEMORY, text};
-    case cudaErrorNoDevice:
-    case cudaErrorInsufficientDriver:
-    case cudaErrorInitializationError: throw Fault{LORA_UNAVAILABLE, text};
-    case cudaErrorInvalidValue:
-    case cudaErrorInvalidConfiguration: throw Fault{LORA_INTERNAL, text};
-    default: throw Fault{LORA_DEVICE_LOST, text + "; an earlier operation on this stream may be the cause"};
-  }
-}
+// Throws the Fault that a CUDA error means. One that poisons the context marks the current device as lost: see lost.h.
+[[noreturn]] void throw_cuda(cudaError_t error, const char* what);
 
 #define LORA_CUDA(call)                                                    \
   do {                                                                     \

@@ -1,5 +1,6 @@
 // The plugin's own device, stream and event, and the workspace that operations cut their scratch from. One stream
 // works at a time on a device, so the workspace needs no locks: every operation starts from its beginning.
+// `major` and `minor` are what kernels are chosen by: 8.0 also where this build's code for Hopper cannot run.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -7,12 +8,14 @@
 #include <cstddef>
 
 #include "common/check.h"
+#include "common/lost.h"
 
 struct lora_device {
   int         ordinal = 0;
   int         units = 0;       // multiprocessors
   int         major = 0, minor = 0;
   int         shared_limit = 0;  // bytes of shared memory a block may ask for
+  unsigned    life = 0;          // see lost.h
   lora_limits limits{};
   void*       workspace = nullptr;
   std::size_t workspace_bytes = 0;
@@ -25,13 +28,18 @@ struct lora_stream {
 };
 
 struct lora_event {
+  lora_device* device = nullptr;
   cudaEvent_t handle = nullptr;
 };
 
 namespace lora::cuda {
 
-// Makes the device current on the calling thread.
-inline void enter(const lora_device* device) { LORA_CUDA(cudaSetDevice(device->ordinal)); }
+// Makes the device current on the calling thread. Throws where it has been lost since it was opened.
+inline void enter(const lora_device* device) {
+  current_ordinal() = device->ordinal;
+  refuse_lost(device->ordinal, device->life);
+  LORA_CUDA(cudaSetDevice(device->ordinal));
+}
 
 // Cuts aligned pieces from the device's workspace and gives them back when it goes out of scope; operations that call
 // others nest.

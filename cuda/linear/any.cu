@@ -15,6 +15,12 @@ void product(lora_stream* stream, const AnyProduct& p) {
   LORA_LAUNCHED("product_any");
 }
 
+// Refuses weights that the kernel would misread.
+void readable(const lora_weight& w, lora_dtype dtype, const char* where) {
+  if (w.block == 0 && w.codes.dtype == dtype) return;
+  unsupported(std::string(where) + ": the CUDA backend takes plain weights in the type of the activations");
+}
+
 // Calls work(begin, rows, slot) for each segment that is not empty; one plain segment where there is no route.
 template <class Work>
 void each_segment(const lora_route& route, std::int64_t tokens, Work&& work) {
@@ -31,88 +37,86 @@ AnyProduct with_drop(AnyProduct p, const lora_pair& pair, const lora_route& rout
   return p;
 }
 
+// An operand's first element, and its strides along rows and columns of the product.
+AnyTerm term(const void* a, std::int64_t a_row, std::int64_t a_column, const void* b, std::int64_t b_row, std::int64_t b_column, std::int64_t k,
+             const double* alpha = nullptr) {
+  return {a, b, a_row, a_column, b_row, b_column, static_cast<int>(k), alpha};
+}
+
+AnyProduct into(void* c, std::int64_t m, std::int64_t n, bool add, const AnyTerm& first, const AnyTerm& second = {}) {
+  AnyProduct p{};
+  p.term = first, p.second = second, p.c = c, p.c_row = n, p.c_column = 1;
+  p.m = static_cast<int>(m), p.n = static_cast<int>(n), p.add = add;
+  return p;
+}
+
 template <class T>
 void forward(lora_stream* stream, const lora_linear_args& args) {
   const std::int64_t tokens = args.x.shape[0], k = args.x.shape[1], n = args.y.shape[1], r = args.pair.rank;
-  AnyProduct base{};
-  base.a = args.x.data, base.b = args.w.codes.data, base.c = args.y.data, base.bias = args.bias.data;
-  base.a_row = k, base.a_column = 1, base.b_row = k, base.b_column = 1, base.c_row = n, base.c_column = 1;
-  base.m = static_cast<int>(tokens), base.n = static_cast<int>(n), base.k = static_cast<int>(k);
   const bool real = args.y.dtype == LORA_F32;
-  if (real) product<T, T, float>(stream, base);
-  else product<T, T, T>(stream, base);
-  if (args.pair.a == nullptr) return;
+  const auto run = [&](std::int64_t begin, std::int64_t rows, const AnyTerm& second) {
+    void* y = real ? static_cast<void*>(ptr<float>(args.y) + begin * n) : static_cast<void*>(ptr<T>(args.y) + begin * n);
+    AnyProduct p = into(y, rows, n, false, term(ptr<T>(args.x) + begin * k, k, 1, args.w.codes.data, k, 1, k), second);
+    p.bias = args.bias.data;
+    if (real) product<T, T, float>(stream, p);
+    else product<T, T, T>(stream, p);
+  };
+  if (args.pair.a == nullptr) return run(0, tokens, {});
   each_segment(args.route, tokens, [&](std::int64_t begin, int rows, int slot) {
     T* u = ptr<T>(args.u) + begin * r;
     if (slot < 0) {
       LORA_CUDA(cudaMemsetAsync(u, 0, static_cast<std::size_t>(rows) * r * sizeof(T), stream->handle));
-      return;
+      return run(begin, rows, {});
     }
-    AnyProduct down{};
-    down.a = ptr<T>(args.x) + begin * k, down.b = static_cast<T*>(args.pair.a) + slot * args.pair.slot_stride, down.c = u;
-    down.a_row = k, down.a_column = 1, down.b_row = k, down.b_column = 1, down.c_row = r, down.c_column = 1;
-    down.m = rows, down.n = static_cast<int>(r), down.k = static_cast<int>(k);
+    const std::int64_t slab = slot * args.pair.slot_stride;
+    const AnyProduct down = into(u, rows, r, false, term(ptr<T>(args.x) + begin * k, k, 1, static_cast<T*>(args.pair.a) + slab, k, 1, k));
     product<T, T, T, DropOn::kLeft>(stream, with_drop<T>(down, args.pair, args.route, begin, slot));
-    AnyProduct up{};
-    up.a = u, up.b = static_cast<T*>(args.pair.b) + slot * args.pair.slot_stride;
-    up.a_row = r, up.a_column = 1, up.b_row = r, up.b_column = 1, up.c_row = n, up.c_column = 1;
-    up.m = rows, up.n = static_cast<int>(n), up.k = static_cast<int>(r), up.add = 1, up.alpha = args.pair.scale + slot;
-    if (real) up.c = ptr<float>(args.y) + begin * n, product<T, T, float>(stream, up);
-    else up.c = ptr<T>(args.y) + begin * n, product<T, T, T>(stream, up);
+    run(begin, rows, term(u, r, 1, static_cast<T*>(args.pair.b) + slab, r, 1, r, args.pair.scale + slot));
   });
 }
 
 template <class T>
 void backward(lora_stream* stream, const lora_linear_bwd_args& args) {
   const std::int64_t tokens = args.dy.shape[0], n = args.dy.shape[1], k = args.w.codes.shape[1], r = args.pair.rank;
-  if (args.dx.data != nullptr) {
-    AnyProduct base{};
-    base.a = args.dy.data, base.b = args.w.codes.data, base.c = args.dx.data;
-    base.a_row = n, base.a_column = 1, base.b_row = 1, base.b_column = k, base.c_row = k, base.c_column = 1;
-    base.m = static_cast<int>(tokens), base.n = static_cast<int>(k), base.k = static_cast<int>(n), base.add = args.dx_write == LORA_ADD;
-    product<T, T, T>(stream, base);
+  const auto dx = [&](std::int64_t begin, std::int64_t rows, const AnyTerm& second) {
+    return into(ptr<T>(args.dx) + begin * k, rows, k, args.dx_write == LORA_ADD,
+                term(ptr<T>(args.dy) + begin * n, n, 1, args.w.codes.data, 1, k, n), second);
+  };
+  if (args.pair.a == nullptr) {
+    if (args.dx.data != nullptr) product<T, T, T>(stream, dx(0, tokens, {}));
+    return;
   }
-  if (args.pair.a == nullptr) return;
   Workspace workspace(stream->device);
   T* g_all = workspace.take<T>(static_cast<std::size_t>(tokens) * r);
   each_segment(args.route, tokens, [&](std::int64_t begin, int rows, int slot) {
-    if (slot < 0) return;
+    if (slot < 0) {
+      if (args.dx.data != nullptr) product<T, T, T>(stream, dx(begin, rows, {}));
+      return;
+    }
     const std::int64_t slab = slot * args.pair.slot_stride;
-    const T* dy = ptr<T>(args.dy) + begin * n;
+    const T *dy = ptr<T>(args.dy) + begin * n, *a = static_cast<T*>(args.pair.a) + slab, *b = static_cast<T*>(args.pair.b) + slab;
+    const double* scale = args.pair.scale + slot;
     T* g = g_all + begin * r;
-    AnyProduct down{};
-    down.a = dy, down.b = static_cast<T*>(args.pair.b) + slab, down.c = g, down.alpha = args.pair.scale + slot;
-    down.a_row = n, down.a_column = 1, down.b_row = 1, down.b_column = r, down.c_row = r, down.c_column = 1;
-    down.m = rows, down.n = static_cast<int>(r), down.k = static_cast<int>(n);
-    product<T, T, T>(stream, down);
+    product<T, T, T>(stream, into(g, rows, r, false, term(dy, n, 1, b, 1, r, n, scale)));
     if (args.dx.data != nullptr) {
-      AnyProduct up{};
-      up.a = g, up.b = static_cast<T*>(args.pair.a) + slab, up.c = ptr<T>(args.dx) + begin * k;
-      up.a_row = r, up.a_column = 1, up.b_row = 1, up.b_column = k, up.c_row = k, up.c_column = 1;
-      up.m = rows, up.n = static_cast<int>(k), up.k = static_cast<int>(r), up.add = 1;
-      product<T, T, T, DropOn::kOut>(stream, with_drop<T>(up, args.pair, args.route, begin, slot));
+      product<T, T, T, DropOn::kOut>(stream, with_drop<T>(dx(begin, rows, term(g, r, 1, a, 1, k, r)), args.pair, args.route, begin, slot));
     }
     if (args.pair.da == nullptr) return;
-    AnyProduct da{};
-    da.a = g, da.b = ptr<T>(args.x) + begin * k, da.c = static_cast<float*>(args.pair.da) + slab;
-    da.a_row = 1, da.a_column = r, da.b_row = 1, da.b_column = k, da.c_row = k, da.c_column = 1;
-    da.m = static_cast<int>(r), da.n = static_cast<int>(k), da.k = rows, da.add = 1;
+    const AnyProduct da = into(static_cast<float*>(args.pair.da) + slab, r, k, true, term(g, 1, r, ptr<T>(args.x) + begin * k, 1, k, rows));
     product<T, T, float, DropOn::kRight>(stream, with_drop<T>(da, args.pair, args.route, begin, slot));
-    AnyProduct db{};
-    db.a = dy, db.b = ptr<T>(args.u) + begin * r, db.c = static_cast<float*>(args.pair.db) + slab;
-    db.a_row = 1, db.a_column = n, db.b_row = 1, db.b_column = r, db.c_row = r, db.c_column = 1;
-    db.m = static_cast<int>(n), db.n = static_cast<int>(r), db.k = rows, db.add = 1, db.alpha = args.pair.scale + slot;
-    product<T, T, float>(stream, db);
+    product<T, T, float>(stream, into(static_cast<float*>(args.pair.db) + slab, n, r, true, term(dy, 1, n, ptr<T>(args.u) + begin * r, 1, r, rows, scale)));
   });
 }
 
 }  // namespace
 
 void linear_any(lora_stream* stream, const lora_linear_args& args) {
+  readable(args.w, args.x.dtype, "linear");
   with_store(args.x.dtype, "linear", [&](auto zero) { forward<decltype(zero)>(stream, args); });
 }
 
 void linear_bwd_any(lora_stream* stream, const lora_linear_bwd_args& args) {
+  readable(args.w, args.dy.dtype, "linear_bwd");
   with_store(args.dy.dtype, "linear_bwd", [&](auto zero) { backward<decltype(zero)>(stream, args); });
 }
 

@@ -26,6 +26,18 @@ __device__ __forceinline__ void barrier_arrive(std::uint64_t* barrier) {
   asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(shared_address(barrier)) : "memory");
 }
 
+// What a warp arrives with once all its lanes have read. One lane is enough, after a warp-wide barrier; but compute-sanitizer's
+// racecheck follows threads, not warps, so that in a build for it (WHETSTONE_DEVICE_CHECKS) each lane arrives.
+#ifdef LORA_DEVICE_CHECKS
+constexpr int kWarpArrivals = 32;
+#else
+constexpr int kWarpArrivals = 1;
+#endif
+__device__ __forceinline__ void barrier_arrive_warp(std::uint64_t* barrier) {
+  __syncwarp();
+  if (kWarpArrivals == 32 || threadIdx.x % 32 == 0) barrier_arrive(barrier);
+}
+
 // One arrival at the barrier in the same place of block `block` of the cluster. No .release.cluster: that orders all of
 // the thread's memory with a MEMBAR for the whole device, which halves a main loop's speed; what the waiting side reuses
 // was read by the tensor cores, whose completion has been waited for.

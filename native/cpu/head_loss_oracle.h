@@ -49,7 +49,7 @@ void head_loss_oracle(const lora_head_loss_args& args) {
       z[v] = 0;
       for (std::int64_t d = 0; d < D; ++d) z[v] += value<Real>(x[t * D + d]) * value<Real>(w[v * D + d]);
       for (std::int64_t r = 0; r < pair.rank; ++r) low += u[r] * value<Real>(pair.b[v * R + r]);
-      z[v] = kept<Kept>(kept<Kept>(z[v]) + kept<Kept>(scale * kept<Kept>(low)));
+      z[v] = kept<Kept>(z[v] + scale * low);
       if (z[v] > z[best]) best = v;
       mean += z[v] / Real(V);
     }
@@ -74,19 +74,19 @@ void head_loss_oracle(const lora_head_loss_args& args) {
     }
     for (std::int64_t r = 0; r < pair.rank; ++r) {
       g[r] = 0;
-      for (std::int64_t v = 0; v < V; ++v) g[r] += kept<Kept>(scale * z[v]) * value<Real>(pair.b[v * R + r]);
+      for (std::int64_t v = 0; v < V; ++v) g[r] += scale * z[v] * value<Real>(pair.b[v * R + r]);
       g[r] = kept<Kept>(g[r]);
     }
     for (std::int64_t d = 0; d < D; ++d) {
       Real low = 0;
       for (std::int64_t r = 0; r < pair.rank; ++r) low += g[r] * value<Real>(pair.a[r * D + d]);
-      set(dx[t * D + d], pair.rank == 0 ? row_dx[d] : kept<Kept>(row_dx[d]) + kept<Kept>(drop(d) * kept<Kept>(low)));
+      set(dx[t * D + d], pair.rank == 0 ? row_dx[d] : row_dx[d] + drop(d) * low);
     }
     if (pair.rank == 0 || args.pair.da == nullptr) continue;
     Real *da = static_cast<Real*>(args.pair.da) + pair.slab, *db = static_cast<Real*>(args.pair.db) + pair.slab;
     for (std::int64_t r = 0; r < R; ++r) {
       for (std::int64_t d = 0; d < D; ++d) da[r * D + d] += g[r] * kept<Kept>(drop(d) * value<Real>(x[t * D + d]));
-      for (std::int64_t v = 0; v < V; ++v) db[v * R + r] += kept<Kept>(scale * z[v]) * u[r];
+      for (std::int64_t v = 0; v < V; ++v) db[v * R + r] += scale * z[v] * u[r];
     }
   }
 }

@@ -1,7 +1,6 @@
 // The linear with adapters, written for reading: three loops and the formula. In <double, double> this is the truth
 // that every backend is compared with; in <float, float> and <float, bf16> what plain code loses, which is the budget
-// of the fast code; in <float, bf16, bf16> what the usual framework loses, which puts every product, sum and scaled
-// copy into a tensor (PEFT's LoRA layer under bf16). Derivation in docs/math/linear.md.
+// of the fast code; in <float, bf16, bf16> what the usual framework loses, which puts drop(x), u and g into tensors. Derivation in docs/math/linear.md.
 #ifndef LORA_CPU_LINEAR_ORACLE_H
 #define LORA_CPU_LINEAR_ORACLE_H
 
@@ -54,10 +53,9 @@ void linear_oracle(const lora_linear_args* same_x, int count) {
         Real base = 0, low = 0;
         for (std::int64_t k = 0; k < K; ++k) base += value<Real>(x[t * K + k]) * value<Real>(w[n * K + k]);
         for (std::int64_t r = 0; r < pair.rank; ++r) low += u[r] * value<Real>(pair.b[n * R + r]);
-        base = kept<Kept>(base + (bias == nullptr ? Real(0) : value<Real>(bias[n])));
-        const Real y = base + kept<Kept>(Real(pair.scale) * kept<Kept>(low));
+        const Real y = base + (bias == nullptr ? Real(0) : value<Real>(bias[n])) + Real(pair.scale) * low;
         if (args->y.dtype == args->x.dtype) set(data<Store>(args->y)[t * N + n], y);
-        else data<Real>(args->y)[t * N + n] = kept<Kept>(y);
+        else data<Real>(args->y)[t * N + n] = y;
       }
     }
   }
@@ -81,9 +79,7 @@ void linear_bwd_oracle(const lora_linear_bwd_args* same_x, int count) {
       auto drop = [&](std::int64_t k) { return drop_factor<Real>(args->pair, args->route, slots[t], t, k); };
       std::vector<Real> g(pair.rank, Real(0));
       for (std::int64_t r = 0; r < pair.rank; ++r) {
-        for (std::int64_t n = 0; n < N; ++n) {
-          g[r] += kept<Kept>(scale * value<Real>(dy[t * N + n])) * value<Real>(pair.b[n * R + r]);
-        }
+        for (std::int64_t n = 0; n < N; ++n) g[r] += scale * value<Real>(dy[t * N + n]) * value<Real>(pair.b[n * R + r]);
         g[r] = kept<Kept>(g[r]);
       }
 
@@ -91,7 +87,7 @@ void linear_bwd_oracle(const lora_linear_bwd_args* same_x, int count) {
         Real sum = args->dx_write == LORA_ADD ? value<Real>(dx[t * K + k]) : Real(0), low = 0;
         for (std::int64_t n = 0; n < N; ++n) sum += value<Real>(dy[t * N + n]) * value<Real>(w[n * K + k]);
         for (std::int64_t r = 0; r < pair.rank; ++r) low += g[r] * value<Real>(pair.a[r * K + k]);
-        set(dx[t * K + k], pair.rank == 0 ? sum : kept<Kept>(sum) + kept<Kept>(drop(k) * kept<Kept>(low)));
+        set(dx[t * K + k], pair.rank == 0 ? sum : sum + drop(k) * low);
       }
 
       if (pair.rank == 0 || args->pair.da == nullptr) continue;
@@ -102,7 +98,7 @@ void linear_bwd_oracle(const lora_linear_bwd_args* same_x, int count) {
       }
       for (std::int64_t n = 0; n < N; ++n) {
         for (std::int64_t r = 0; r < R; ++r) {
-          db[n * R + r] += kept<Kept>(scale * value<Real>(dy[t * N + n])) * value<Real>(u[t * R + r]);
+          db[n * R + r] += scale * value<Real>(dy[t * N + n]) * value<Real>(u[t * R + r]);
         }
       }
     }

@@ -81,7 +81,9 @@ Failure unavailable(const std::string& why, const std::vector<std::string>& trie
 
 Failure device_lost(const std::string& op, const std::string& message) {
   return Failure("ERR_DEVICE_LOST",
-                 text(op, ": ", message, "; the device refuses further work, open a new session"),
+                 text(op, ": ", message,
+                      "; the device refuses further work: close the session; where a new one is refused too, end the "
+                      "process"),
                  {{"op", op}});
 }
 

@@ -80,7 +80,7 @@ const cases: readonly (readonly [string, (model: TinyModel) => Promise<readonly 
   ['more memory than the card has is refused; a session beside it goes on, and another opens', async (model) => {
     const beside = await open(model, 'cuda');
     const before = await losses(beside, model);
-    const problems = await notRefused(open(model, 'cuda', { cacheTokens: 2_000_000_000, cacheSequences: 4 }), 'ERR_OUT_OF_MEMORY', /MiB are free/);
+    const problems = await notRefused(open(model, 'cuda', { cacheTokens: 1_000_000_000, cacheSequences: 4 }), 'ERR_OUT_OF_MEMORY', /MiB are free/);
     await beside.dropGradients();
     const after = await losses(beside, model);
     const again = await open(model, 'cuda');
@@ -96,7 +96,7 @@ const cases: readonly (readonly [string, (model: TinyModel) => Promise<readonly 
       ...(next.status === 'ok' && next.outputs['dst']![7] === 15 ? [] : [`afterwards: ${next.status} ${next.message}`]),
     ];
   }],
-  ['a lost device is a typed error in every session on it; the CPU goes on, and a new session opens', async (model) => {
+  ['a lost device is a typed error in every session on it; the CPU goes on; a new session opens or says that the process must end', async (model) => {
     const onCuda = await open(model, 'cuda');
     const onCpu = await open(model, 'cpu');
     const want = await losses(onCuda, model);
@@ -105,15 +105,23 @@ const cases: readonly (readonly [string, (model: TinyModel) => Promise<readonly 
     const problems = [
       ...(lost.status === 'device-lost' ? [] : [`a gather from nowhere: ${lost.status} ${lost.message}`]),
       ...await notRefused(onCuda.accumulate(batch(model)), 'ERR_DEVICE_LOST', /lost by an earlier operation/),
-      ...await notRefused(onCuda.evaluate(batch(model)), 'ERR_DEVICE_LOST', /open a new session/),
+      ...await notRefused(onCuda.evaluate(batch(model)), 'ERR_DEVICE_LOST', /where a new one is refused too, end the process/),
     ];
     await onCpu.dropGradients();
     const still = await losses(onCpu, model);
     await Promise.all([onCuda.close(), onCpu.close()]);
-    const again = await open(model, 'cuda');
-    const got = await losses(again, model);
-    await again.close();
-    return [...problems, ...(still === cpu ? [] : [`the CPU said ${cpu}, then ${still}`]), ...(got === want ? [] : [`losses were ${want}, in the new session ${got}`])];
+    if (still !== cpu) problems.push(`the CPU said ${cpu}, then ${still}`);
+    const again = await open(model, 'cuda').catch((error: unknown) => error);
+    process.stderr.write(`a new session after a lost device: ${again instanceof Error ? again.message : 'opens'}\n`);
+    // Not every driver gives a process a second context: then the refusal must say what to do.
+    if (again instanceof Error) {
+      if (!isEngineError(again, 'ERR_DEVICE_LOST') || !/end the process/.test(again.message)) problems.push(`a new session: ${String(again)}`);
+      return problems;
+    }
+    const session = again as Session;
+    const got = await losses(session, model);
+    await session.close();
+    return got === want ? problems : [...problems, `losses were ${want}, in the new session ${got}`];
   }],
 ];
 

@@ -15,9 +15,9 @@ export const families: readonly (readonly [string, Partial<ModelSpec>])[] = [
 ];
 
 const lengths: readonly (readonly [number, number])[] = [[12, 0], [7, 1], [1, 0], [19, -1], [9, 0], [5, 1]];
-/** Sequences of several lengths on two adapters and on none. */
-export const examplesOf = (vocabulary: number): readonly Example[] =>
-  lengths.map(([length, slot], i) => ({ tokens: randomTokens(length, vocabulary, 100 + i), slot }));
+/** Sequences of several lengths on two adapters and on none; other tokens for another draw. */
+export const examplesOf = (vocabulary: number, draw = 0): readonly Example[] =>
+  lengths.map(([length, slot], i) => ({ tokens: randomTokens(length, vocabulary, 100 + i + 50 * draw), slot }));
 
 /** Largest deviation of f32 from the oracle over the root mean square of what was wanted. */
 export const BOUNDS = { loss: 1e-5, logits: 2e-5, rows: 2e-5, gradients: 2e-4 } as const;
