@@ -57,7 +57,7 @@ function summary({ validations, effect, adapterStep, steps, verdict, test, end }
     { label: 'Updates', value: count(steps), ...(adapterStep === null || adapterStep === steps ? {} : { note: `adapter of ${count(adapterStep)}` }) },
     ...(end?.forgetting === undefined ? [] : [{ label: 'General perplexity', value: Math.exp(end.forgetting.after).toPrecision(4), note: `from ${Math.exp(end.forgetting.before).toPrecision(4)}` }]),
     ...(test === null ? [] : [{
-      label: 'Test set', value: test.openings === 0 ? 'sealed' : test.openings === 1 ? 'used once' : `used ${test.openings} times`,
+      label: 'Test set', value: test.openings === 0 ? 'sealed' : test.openings === 1 ? '1 look' : `${test.openings} looks`,
       ...(test.problems.length > 0 ? { note: 'ledger was tampered with', tone: 'bad' as const } : test.openings > 1 ? { tone: 'warn' as const } : {}),
     }]),
   ];

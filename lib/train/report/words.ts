@@ -92,7 +92,14 @@ export function significance({ effect, end }: RunReport): Child {
 
 export function samples({ samples: made, samplesMissing }: RunReport): Child {
   if (made === null) return html`<p>No samples: ${samplesMissing ?? 'none were asked for'}.</p>`;
-  return html`<p>Held-out prompts, always the most likely token.</p>${made.samples.map(({ prompt, expected, before, after }) => html`<h3>${cut(prompt.trim(), 300)}</h3>
+  const lead = html`<p>Held-out prompts, always the most likely token.</p>`;
+  if (made.samples.every((sample) => Object.values(sample).every((text: string) => text.length <= 120))) {
+    return html`${lead}${table({
+      columns: [{ name: 'prompt' }, { name: 'the row says' }, { name: 'before' }, { name: 'after' }],
+      rows: made.samples.map((sample) => [sample.prompt, sample.expected, sample.before, sample.after].map((text) => html`<code>${text.trim() || '(nothing)'}</code>`)),
+    })}`;
+  }
+  return html`${lead}${made.samples.map(({ prompt, expected, before, after }) => html`<h3>${cut(prompt.trim(), 300)}</h3>
 ${pair(html`<p><b>Before</b></p><pre>${before.trim() || '(nothing)'}</pre>`, html`<p><b>After</b></p><pre>${after.trim() || '(nothing)'}</pre>`)}<p>The row says: ${cut(expected.trim(), 400)}</p>`)}`;
 }
 
