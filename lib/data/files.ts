@@ -4,6 +4,7 @@ import path from 'node:path';
 import { dataError } from '../errors.js';
 import { readArrow } from './arrow.js';
 import { readCsv, readTsv } from './csv.js';
+import { hubFiles, isHubName } from './hub-files.js';
 import { readJsonArray } from './json-array.js';
 import { readJsonl } from './jsonl.js';
 import { readParquet } from './parquet.js';
@@ -39,11 +40,16 @@ export function readerFor(file: string): RowReader | undefined {
 
 /**
  * Expands files, folders (every data file in them, at any depth, hidden ones left out) and globs
- * (`*`, `**`, `?`, `[…]`, `{a,b}`). Each argument's files are sorted by name; a file named twice is read once.
+ * (`*`, `**`, `?`, `[…]`, `{a,b}`), and data sets of the hub (hf://datasets/owner/name/pattern). Each argument's files
+ * are sorted by name; a file named twice is read once.
  */
 export async function expandFiles(names: string | readonly string[], base = process.cwd()): Promise<string[]> {
   const found = new Set<string>();
   for (const name of typeof names === 'string' ? [names] : names) {
+    if (isHubName(name)) {
+      for (const file of await hubFiles(name, (one) => readerFor(one) !== undefined, Object.keys(READERS))) found.add(file);
+      continue;
+    }
     const full = path.resolve(base, name);
     const kind = await stat(full).catch(() => undefined);
     if (kind?.isFile()) {

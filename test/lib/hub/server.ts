@@ -54,7 +54,7 @@ export function sendTorn(response: ServerResponse, bytes: Buffer, count: number,
   response.write(bytes.subarray(begin, begin + count), () => setTimeout(() => response.destroy(), 20));
 }
 
-export async function startHub(repository: string, files: Record<string, FakeFile>): Promise<FakeHub> {
+export async function startHub(repository: string, files: Record<string, FakeFile>, kind: 'model' | 'dataset' = 'model'): Promise<FakeHub> {
   const requests: Request[] = [];
   const commit = createHash('sha1').update(repository).digest('hex');
   const note = (message: IncomingMessage, origin: Request['origin']): Request => {
@@ -83,7 +83,7 @@ export async function startHub(repository: string, files: Record<string, FakeFil
   const endpoint = await listen((message, response) => {
     const request = note(message, 'hub');
     if (hub.fault(request, response)) return;
-    const listing = `/api/models/${repository}/revision/`;
+    const listing = `/api/${kind}s/${repository}/revision/`;
     if (request.path.startsWith(listing)) {
       if (!['main', 'refs/pr/1', commit].includes(request.path.slice(listing.length))) {
         response.writeHead(404, { 'x-error-code': 'RevisionNotFound' }).end();
@@ -92,7 +92,7 @@ export async function startHub(repository: string, files: Record<string, FakeFil
       }
       return;
     }
-    const prefix = [commit, 'main'].map((revision) => `/${repository}/resolve/${revision}/`).find((start) => request.path.startsWith(start));
+    const prefix = [commit, 'main'].map((revision) => `${kind === 'dataset' ? '/datasets' : ''}/${repository}/resolve/${revision}/`).find((start) => request.path.startsWith(start));
     const name = prefix === undefined ? '' : request.path.slice(prefix.length);
     const file = hub.files[name];
     if (file === undefined) {
