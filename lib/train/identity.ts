@@ -14,7 +14,7 @@ export interface Identity {
 }
 
 /** Keys that may change between a checkpoint and going on from it. */
-const FREE = /^(model|revision|data\.(train|valid|test|sliceBy)|doctor\.(rows|general)|output|device|threads|train\.(steps|epochs|keep|saveEvery|validEvery|restoreBest|earlyStopping\..*))$/;
+const FREE = /^(model|revision|data\.(train|valid|test|sliceBy)|doctor\.(rows|general)|generate\..*|output|device|threads|train\.(steps|epochs|keep|saveEvery|validEvery|restoreBest|earlyStopping\..*))$/;
 
 export interface Change {
   readonly key: string;

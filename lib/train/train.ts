@@ -19,6 +19,7 @@ import type { Config, ConfigInput } from './config/schema.js';
 import { writeResolved } from './config/write.js';
 import { mostSequences, widestBatch } from './data.js';
 import { openBatches } from './batches.js';
+import { planGeneration } from './generation.js';
 import { loadParts, openParts } from './open.js';
 import { encodeRows } from './rows.js';
 import { Run } from './run.js';
@@ -91,6 +92,7 @@ async function prepare(config: Config, options: TrainOptions, context: StageCont
     const valid = config.data.valid === undefined ? undefined : await encode(config.data.valid, 'validation');
 
     const general = config.doctor.general === undefined ? undefined : await encode(config.doctor.general, 'general');
+    const generation = await planGeneration(config, parts, valid?.set);
     const looked = valid === undefined ? undefined : await survey(rows.set, valid.set, config.train.seed, signal);
 
     const batches = await openBatches(rows, {
@@ -106,14 +108,14 @@ async function prepare(config: Config, options: TrainOptions, context: StageCont
     const { session, slot, device } = await openParts(parts, {
       device: config.device, dtype: config.train.dtype, recompute: config.train.recompute, threads: config.threads, maxTokens: budget,
       maxSequences: Math.max(batches.maxSequences, ...[valid, general].map((one) => (one ? widestBatch(one.set, { budget, maxLength }) : 1))),
-      training: true, signal, onProgress: (done, total) => phase('engine', 'loading the weights', done, total),
+      ...generation?.room, training: true, signal, onProgress: (done, total) => phase('engine', 'loading the weights', done, total),
     }, adapter);
     closing.push(() => session.close());
 
     const watch = await openWatch({
       config, session, slot, adapter, budget, maxLength, rows: rows.set, emit, control: context.control,
       ...(valid === undefined ? {} : { valid: valid.set }), ...(looked === undefined ? {} : { looked }),
-      ...(general === undefined ? {} : { general: general.set }), ...(options.metrics === undefined ? {} : { custom: options.metrics }), signal,
+      ...(general === undefined ? {} : { general: general.set }), custom: { ...generation?.metrics, ...options.metrics }, signal,
     });
     closing.push(() => watch.close());
     const { better } = watch;
@@ -132,6 +134,7 @@ async function prepare(config: Config, options: TrainOptions, context: StageCont
     const metrics = join(config.output, 'metrics.jsonl');
     // A run that begins anew measures itself at 0 again, so nothing of an earlier try stays.
     const history = await rewindMetrics(metrics, start.step === 0 ? -1 : start.step);
+    await generation?.rewind(start.step === 0 ? -1 : start.step);
     await watch.begin(start, history);
     const sinks = [new MetricsLog(metrics), new TensorBoardLog(config.output, history)];
 
@@ -200,7 +203,7 @@ function loraOf({ lora }: Config, spec: ModelSpec): LoraConfig {
 }
 
 /** Files and folders that a run makes. */
-const OURS = /^(adapter|checkpoints|snapshots|rows|samples\.json|environment\.json|forgetting\.json|report\.(html|json)|rows\.jsonl|mislabels\.jsonl|next-run\.yaml|config\.yaml|metrics\.jsonl(\.tmp)?|curve\.svg|events\.out\.tfevents\..*\.whetstone)$/;
+const OURS = /^(adapter|checkpoints|snapshots|rows|samples\.json|generations\.jsonl|environment\.json|forgetting\.json|report\.(html|json)|rows\.jsonl|mislabels\.jsonl|next-run\.yaml|config\.yaml|metrics\.jsonl(\.tmp)?|curve\.svg|events\.out\.tfevents\..*\.whetstone)$/;
 
 /** An output folder with an earlier run is only touched when that was asked for. */
 async function openOutput(folder: string, options: TrainOptions): Promise<void> {

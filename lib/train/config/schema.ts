@@ -142,6 +142,20 @@ const doctor = z.strictObject({
   general: files().optional().describe('General text: its perplexity before and after shows what the model has forgotten.'),
 });
 
+const generate = z.strictObject({
+  rows: whole(0).default(0).describe('Validation rows, spread evenly, that the model answers at every validation; what it says is scored and kept in generations.jsonl. 0: none.'),
+  metrics: z.array(z.enum(['exactMatch', 'answerF1', 'numberMatch', 'rougeL', 'chrf', 'length'])).min(1).default(['exactMatch', 'answerF1'])
+    .describe('How what it says is scored against the row: the same words (exactMatch) or a share of them (answerF1) as SQuAD counts, the same final number, ROUGE-L, chrF; or only its length in characters. ' +
+      'train.earlyStopping.metric may name one.'),
+  maxNewTokens: whole(1).default(64).describe('Longest answer in tokens.'),
+  temperature: z.number().min(0).default(0).describe('0: always the most likely token.'),
+  stop: z.array(z.string().min(1)).default([]).describe('Texts that end an answer; they are not part of it.'),
+  choices: z.array(z.string().min(1)).min(1).optional().describe('The answer must be one of these texts.'),
+  regex: z.string().min(1).optional().describe('The answer must match this regular expression as a whole.'),
+  jsonSchema: z.string().min(1).optional().describe('The answer must be JSON of the schema in this file.'),
+  atOnce: whole(1).default(16).describe('Answers written together.'),
+});
+
 export const configSchema = z.strictObject({
   model: z.string().min(1).describe('Folder of a Hugging Face model, or its name on the hub (owner/name).'),
   revision: z.string().min(1).optional().describe('Branch, tag or commit of a model from the hub. Absent: main.'),
@@ -149,6 +163,7 @@ export const configSchema = z.strictObject({
   lora: lora.prefault({}).describe('The adapter.'),
   train: train.prefault({}).describe('The run.'),
   doctor: doctor.prefault({}).describe('What watches the run and says what is wrong with it.'),
+  generate: generate.prefault({}).describe('What the model writes at every validation.'),
   output: z.string().min(1).default('runs/whetstone').describe('Folder of the run: adapter, checkpoints, metrics, curve.'),
   device: z.string().regex(/^(auto|cpu|cuda(:\d+)?)$/, { error: 'expected "auto", "cpu", "cuda" or "cuda:<number>"' }).default('auto')
     .describe('"cpu", "cuda", "cuda:<number>", or "auto": the first GPU that works, else the CPU.'),
