@@ -10,6 +10,9 @@
 namespace lora::cuda {
 namespace {
 
+// Rows of logits at once at most: beyond that nothing gets faster.
+constexpr std::int64_t kHeadRows = 4096;
+
 lora_tensor rows_of(const lora_tensor& tensor, std::int64_t from, std::int64_t count) {
   if (tensor.data == nullptr) return tensor;
   lora_tensor view = tensor;
@@ -49,9 +52,12 @@ void head_loss(lora_stream* stream, const lora_head_loss_args& args) {
     const std::size_t rank = args.pair.a != nullptr ? static_cast<std::size_t>(args.pair.rank) : 0;
     float* kept = workspace.take<float>(tokens);
     T* u = rank > 0 ? workspace.take<T>(tokens * rank) : nullptr;
-    // As many rows at once as half of what is left holds, a multiple of 128; the other half is for the linear.
-    const std::int64_t room = static_cast<std::int64_t>(workspace.left() / 2 / (vocabulary * sizeof(T)));
-    const std::int64_t chunk = std::min(tokens, std::max<std::int64_t>(room / 128 * 128, std::min<std::int64_t>(room, 128)));
+    // As many rows at once as fit beside what the linear takes for an adapter on the head, a multiple of 128.
+    const std::int64_t pieces = tokens / 1024 + 1 + std::min(64, std::max(1, args.route.segments));
+    const std::int64_t kept_back = static_cast<std::int64_t>(rank) * (pieces * vocabulary * 4 + tokens * 16) + (std::int64_t{1} << 20);
+    const std::int64_t row_bytes = vocabulary * sizeof(T) + (rank <= 32 ? static_cast<std::int64_t>(rank) * (vocabulary / 256 + 1) * 4 : 0);
+    const std::int64_t room = std::max<std::int64_t>(0, (static_cast<std::int64_t>(workspace.left()) - kept_back) / row_bytes);
+    const std::int64_t chunk = std::min({tokens, std::max<std::int64_t>(room / 128 * 128, std::min<std::int64_t>(room, 128)), kHeadRows});
     if (chunk < 1) invalid("head_loss: the workspace holds not even one row of logits; open the device with the true vocabulary");
     T* z = workspace.take<T>(chunk * vocabulary);
     for (std::int64_t from = 0; from < tokens; from += chunk) {

@@ -4,6 +4,7 @@
 #include "common/tensor_map.h"
 #include "entries.h"
 #include "linear/any.h"
+#include "linear/back.cuh"
 #include "linear/down.cuh"
 #include "linear/grad.cuh"
 #include "linear/main_sm90.cuh"
@@ -227,6 +228,42 @@ void launch_grad(lora_stream* stream, const lora_route& route, GradArgs& args, i
   });
 }
 
+// g and dB of all parts in one pass over their dy. `down` and `db` describe them to the kernels that this replaces.
+template <int kR>
+void launch_back(lora_stream* stream, const lora_route& route, std::int64_t tokens, const DownArgs& down, GradArgs& db, int parts) {
+  Workspace workspace(stream->device);
+  BackArgs args{};
+  args.parts = parts, args.tokens = tokens, args.slot_stride = down.slot_stride;
+  std::int64_t columns = 0;
+  for (int p = 0; p < parts; ++p) {
+    const GradPart& of = db.part[p];
+    args.part[p] = BackPart{of.wide, down.part[p].matrix, of.thin, down.part[p].out, nullptr, nullptr, of.scale, of.columns, args.blocks};
+    const int blocks = static_cast<int>(ceil_div(of.columns, kBackColumns));
+    args.part[p].g_part = workspace.take<float>(static_cast<std::size_t>(blocks) * tokens * kR);
+    args.blocks += blocks;
+    columns = std::max<std::int64_t>(columns, of.columns);
+  }
+  allow_shared(linear_back_kernel<kR>, BackShared<kR>::kBytes);
+  each_piece(route, kGradRows, [&](const RowTiles& rows) {
+    Workspace piece(stream->device);
+    args.rows = db.rows = rows;
+    for (int p = 0; p < parts; ++p) {
+      db.part[p].partial = args.part[p].db_part = piece.take<float>(static_cast<std::size_t>(rows.tiles) * db.part[p].columns * kR);
+    }
+    const dim3 grid(static_cast<unsigned>(args.blocks), static_cast<unsigned>(rows.tiles));
+    linear_back_kernel<kR><<<grid, kThinThreads, BackShared<kR>::kBytes, stream->handle>>>(args);
+    LORA_LAUNCHED("linear_back");
+    const dim3 sums(stride_blocks(columns * kR, 256, stream->device, 4), static_cast<unsigned>(parts));
+    linear_grad_sum_kernel<false><<<sums, 256, 0, stream->handle>>>(db);
+    LORA_LAUNCHED("linear_grad_sum");
+  });
+  each_piece(route, kThinRows, [&](const RowTiles& rows) {
+    args.rows = rows;
+    linear_back_sum_kernel<kR><<<dim3(static_cast<unsigned>(rows.tiles), static_cast<unsigned>(parts)), 256, 0, stream->handle>>>(args);
+    LORA_LAUNCHED("linear_back_sum");
+  });
+}
+
 void backward_fast(lora_stream* stream, const lora_linear_bwd_args* calls, int count) {
   const std::int64_t tokens = calls[0].dy.shape[0];
   Workspace workspace(stream->device);
@@ -256,7 +293,16 @@ void backward_fast(lora_stream* stream, const lora_linear_bwd_args* calls, int c
     down.rank = da.rank = db.rank = pair.rank;
   }
   down.row = da.row = db.row = route.row_dev;
-  if (adapters > 0) {
+  // Both read dy: one pass where all siblings train and the sums of g are not too many.
+  std::size_t sums = 0;
+  for (int p = 0; p < trained; ++p) {
+    const std::int64_t chunks = tokens / kGradRows + 1 + std::min(kMaxSegments, route.segments);
+    sums += (static_cast<std::size_t>(ceil_div(db.part[p].columns, kBackColumns) * tokens + chunks * db.part[p].columns) * db.rank + 128) * 4;
+  }
+  const bool one_pass = adapters > 0 && trained == adapters && (db.rank == 16 || db.rank == kBackRank) && sums <= workspace.left();
+  if (one_pass && db.rank == 16) launch_back<16>(stream, route, tokens, down, db, adapters);
+  else if (one_pass) launch_back<kBackRank>(stream, route, tokens, down, db, adapters);
+  if (adapters > 0 && !one_pass) {
     each_piece(route, kThinRows, [&](const RowTiles& rows) {
       down.rows = rows;
       launch_down<true>(stream, down, adapters);
@@ -281,7 +327,7 @@ void backward_fast(lora_stream* stream, const lora_linear_bwd_args* calls, int c
   }
   if (trained > 0) {
     launch_grad<true>(stream, route, da, trained);
-    launch_grad<false>(stream, route, db, trained);
+    if (!one_pass) launch_grad<false>(stream, route, db, trained);
   }
 }
 

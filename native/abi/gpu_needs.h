@@ -8,8 +8,9 @@
 static inline int64_t lora_least(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t lora_most(int64_t a, int64_t b) { return a > b ? a : b; }
 
-// The largest operation's cut of the workspace: the logits of a chunk of rows (1 GiB of them at most, and as much
-// again is left to the linear), u and g of three siblings, the partial sums of dA and dB, attention's delta.
+// The largest operation's cut of the workspace: a layer's linears (u and g of three siblings, the partial sums of dA and
+// dB and, up to rank 32, of g) or the head (the logits of a chunk of rows, 1 GiB of them at most, and the same for an
+// adapter on it); attention's delta.
 // The context is what an H100 showed as used beyond the plan, the same at three shapes: driver, runtime, code and
 // stacks of the kernels.
 static inline lora_needs lora_gpu_needs(const lora_limits* l) {
@@ -18,8 +19,10 @@ static inline lora_needs lora_gpu_needs(const lora_limits* l) {
   const int64_t thin = 3 * l->tokens * l->rank * 4, partial = 2 * chunks * l->widest * l->rank * 4;
   const int64_t head_partial = l->vocabulary * l->rank * 4 * chunks;
   lora_needs needs;
-  needs.workspace_bytes = 2 * logits + 2 * thin + lora_most(partial, head_partial) +
-                          l->tokens * (l->widest / 16 + 64) * 4 + ((int64_t)16 << 20);
+  const int64_t back_rank = l->rank <= 32 ? l->rank : 0;
+  const int64_t layer = partial + 3 * (l->widest / 256 + 1) * l->tokens * back_rank * 4;
+  const int64_t head = logits + head_partial + (l->vocabulary / 256 + 1) * (logits / l->vocabulary / 2) * back_rank * 4;
+  needs.workspace_bytes = 2 * thin + lora_most(layer, head) + l->tokens * (l->widest / 16 + 64) * 4 + ((int64_t)16 << 20);
   needs.context_bytes = (int64_t)538 << 20;
   return needs;
 }
