@@ -113,6 +113,14 @@ export type { NamedTrial, Subset, TrialsOptions } from './train/select/trials.js
 export { advise, fitCurve } from './curate/learning-curve.js';
 export type { Advice, Curve, CurvePoint } from './curate/learning-curve.js';
 
+export { profileData } from './curate/profile.js';
+export type { Profile, ProfileOptions } from './curate/profile.js';
+export { frontMatter, writeCard } from './curate/card.js';
+export type { CardOptions } from './curate/card.js';
+export { writeReport as writeDataReport } from './curate/report.js';
+export { findLineage } from './curate/lineage.js';
+export type { Lineage, LineageFile, LineageStep } from './curate/lineage.js';
+
 export { devices } from './engine/devices.js';
 export { openSession } from './engine/session.js';
 export type {

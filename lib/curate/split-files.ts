@@ -2,9 +2,10 @@
 // complete or as it was: files take their names when all are written.
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { fingerprintFiles } from '../data/fingerprint.js';
 import type { Source } from '../data/source.js';
 import { dataError } from '../errors.js';
+import { hashFiles } from './lineage.js';
+import type { LineageFile } from './lineage.js';
 import { rowJson, RowWriter, temporary } from './row-writer.js';
 import type { WrittenPart } from './row-writer.js';
 import { readKeys, encodeKeys } from './split-keys.js';
@@ -33,8 +34,8 @@ export interface SplitRecord extends SplitReport {
   readonly prompts: boolean;
   readonly near: string | null;
   readonly stratify: readonly string[];
-  /** The files that were read, and one hash over their contents. */
-  readonly from: { readonly files: readonly string[]; readonly sha256: string };
+  /** The files that were read. */
+  readonly from: readonly LineageFile[];
   readonly files: Readonly<Partial<Record<Part, WrittenPart>>>;
 }
 
@@ -75,7 +76,7 @@ export async function splitFiles(source: Source, folder: string, options: SplitF
     const record: SplitRecord = {
       version: 1, seed: options.seed ?? 42, shares: { validation: options.validation, test: options.test }, exact: options.exact ?? false,
       prompts: options.prompts ?? true, near: nearName ?? null, stratify: options.stratify ?? [], ...plan.report,
-      from: { files: source.files.map((file) => path.basename(file)), sha256: await fingerprintFiles(source.files, options.signal) },
+      from: await hashFiles(source.files, folder, options.signal),
       files: Object.fromEntries([...writers].sort(([a], [b]) => a - b).map(([part, one]) => [PARTS[part]!, one.written])),
     };
     const keys = path.join(folder, KEYS_FILE);

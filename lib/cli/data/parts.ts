@@ -46,4 +46,19 @@ export function addPartCommands(group: Command, { command, run }: CommandTools):
     .option('--tries <n>', 'runs at each share, with other seeds', number(1, true), 1)
     .option('--out <folder>', 'folder for what was measured, to go on from; absent: beside the output of the configuration')
     .action(run(async () => (await import('./advise.js')).adviseCommand));
+  withReading(command(group, 'card', 'write a dataset card for the hub and a report with figures, all measured'))
+    .argument('<files...>', 'files, folders or patterns; parts are told by their names (train, validation, test)')
+    .requiredOption('--out <folder>', 'folder for README.md and report.html')
+    .requiredOption('--license <id>', 'as the hub names it: apache-2.0, mit, cc-by-4.0 …, or other')
+    .option('--license-name <name>', 'with --license other')
+    .option('--license-link <url>', 'with --license other')
+    .option('--name <name>', 'of the data set; absent: that of the folder')
+    .option('--language <codes>', 'of ISO 639, with commas; absent: those found')
+    .option('--task <names>', 'task categories of the hub, with commas; absent: by the format of the rows')
+    .option('--tags <words>', 'with commas')
+    .option('--description <file>', 'a Markdown file with what the data are and where they come from')
+    .option('--source-field <field>', 'the field that says where a row is from; absent: source, else the file')
+    .addOption(new Option('--near <preset>', 'how near duplicates are found').choices(['datatrove', 'nemo', 'data-juicer', 'none']).default('datatrove'))
+    .option('--overwrite', 'replace a card that is there')
+    .action(run(async () => (await import('./card.js')).cardCommand));
 }

@@ -38,7 +38,7 @@ const STEP = 26;
 /** Room for names on the left and for values on the right. */
 function layout(options: ChartText): { readonly width: number; readonly left: number; readonly right: number; readonly chars: number } {
   const width = widthOf(options);
-  return { width, left: options.half === true ? 140 : 200, right: options.half === true ? 80 : 120, chars: options.half === true ? 19 : 28 };
+  return { width, left: options.half === true ? 140 : 200, right: options.half === true ? 118 : 130, chars: options.half === true ? 19 : 28 };
 }
 
 export function barChart(given: readonly Bar[], options: BarOptions): Html {

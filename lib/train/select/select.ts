@@ -3,6 +3,7 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { chooseAtRandom, chooseRows, portrait } from '../../curate/choose.js';
+import { hashFiles } from '../../curate/lineage.js';
 import type { Choice, ChooseOptions, Portrait, Reason } from '../../curate/choose.js';
 import { recordText } from '../../curate/record-text.js';
 import { rowJson, RowWriter, temporary } from '../../curate/row-writer.js';
@@ -148,7 +149,7 @@ export async function writeSelection(names: readonly string[], folder: string, {
     }
     for (const one of [kept, rest]) await one.end();
     const file = path.join(folder, 'select.json');
-    await writeFile(temporary(file), `${JSON.stringify({ ...record, files: { kept: kept.written, rest: rest.written } }, undefined, 2)}\n`);
+    await writeFile(temporary(file), `${JSON.stringify({ ...record, from: await hashFiles(source.files, folder, options.signal), files: { kept: kept.written, rest: rest.written } }, undefined, 2)}\n`);
     for (const one of [kept, rest]) await one.publish();
     await rename(temporary(file), file);
   } catch (error) {
