@@ -18,7 +18,7 @@ export interface Diversity {
 const WINDOW = 100;
 const SAMPLE = 160;
 /** Words after which n-grams are no longer counted: the tables would not stay small. */
-const MOST_WORDS = 2_000_000;
+const MOST_WORDS = 200_000;
 const WORD = /[\p{L}\p{N}']+/gu;
 
 /** Collects rows one at a time; memory is bounded. */

@@ -20,8 +20,11 @@ import { writeResolved } from './config/write.js';
 import { mostSequences, widestBatch } from './data.js';
 import { openBatches } from './batches.js';
 import { planGeneration } from './generation.js';
+import { decontaminateRows } from './decontaminate.js';
 import { loadParts, openParts } from './open.js';
+import type { Parts } from './open.js';
 import { encodeRows } from './rows.js';
+import type { Rows } from './rows.js';
 import { Run } from './run.js';
 import type { Finished, Stage, StageContext } from './run.js';
 import { scheduleFactor } from './schedule.js';
@@ -56,6 +59,25 @@ export function train(input: ConfigInput, options: TrainOptions = {}): Run {
   return new Run(config.train.learningRate, (context) => prepare(config, options, context), options);
 }
 
+/** Training rows without those that hold text of an evaluation set which the configuration names. */
+async function withoutEvaluationText<R extends Rows>(
+  rows: R, parts: Parts, config: Config, signal: AbortSignal, emit: StageContext['emit'],
+): Promise<R | Rows> {
+  const { against, mode, action } = config.data.decontaminate;
+  if (against === undefined) return rows;
+  if (config.data.streaming) {
+    throw new EngineError('data.decontaminate: rows that are streamed are not looked at before the run. Clean the files first: whetstone data clean FILES --against ' +
+      `${against} --output DIR`, { code: 'ERR_CONFIG', key: 'data.decontaminate' });
+  }
+  const { rows: left, message } = await decontaminateRows(rows, {
+    against: typeof against === 'string' ? [against] : against, mode, action, file: join(config.output, 'contaminated.jsonl'),
+    decode: (tokens) => parts.tokenizer.decode(tokens), signal,
+    onProgress: (done, total) => emit({ type: 'phase', phase: 'data', message: 'looking for evaluation text', done, total }),
+  });
+  emit({ type: 'warning', message });
+  return left;
+}
+
 async function prepare(config: Config, options: TrainOptions, context: StageContext): Promise<Stage> {
   const { emit, control: { signal } } = context;
   const phase = (name: 'model' | 'data' | 'engine' | 'resume', message: string, done?: number, total?: number): void =>
@@ -85,10 +107,11 @@ async function prepare(config: Config, options: TrainOptions, context: StageCont
       for (const message of rows.warnings) emit({ type: 'warning', message });
       return rows;
     };
-    const rows = config.data.streaming
+    const read = config.data.streaming
       ? await streamRows(parts, config, { maxLength, signal, phase: (message, done, total) => phase('data', message, done, total) })
       : await encode(config.data.train, 'training');
-    if (config.data.streaming) closing.push(rows.close);
+    if (config.data.streaming) closing.push(read.close);
+    const rows = await withoutEvaluationText(read, parts, config, signal, emit);
     const valid = config.data.valid === undefined ? undefined : await encode(config.data.valid, 'validation');
 
     const general = config.doctor.general === undefined ? undefined : await encode(config.doctor.general, 'general');

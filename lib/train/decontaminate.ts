@@ -1,0 +1,82 @@
+// Training rows that hold text of an evaluation set are left out before the run, and kept in contaminated.jsonl with both texts.
+// The text of a row is what the model would read of it: its tokens, decoded.
+
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import { contaminationIndex } from '../curate/contamination-index.js';
+import type { DecontaminationMode } from '../curate/decontaminate.js';
+import type { SequenceSet } from '../pack/plan.js';
+import { Subset } from './probe.js';
+import type { Rows } from './rows.js';
+
+export interface DecontaminateRowsOptions {
+  /** Evaluation sets: files, folders, patterns. */
+  readonly against: readonly string[];
+  readonly mode: DecontaminationMode;
+  /** Leave the rows out, or only report them. */
+  readonly action: 'remove' | 'report';
+  /** Where the rows are written. */
+  readonly file: string;
+  readonly decode: (tokens: Int32Array) => string;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((rows: number, of: number) => void) | undefined;
+}
+
+export interface Decontaminated {
+  readonly rows: Rows;
+  /** Sequences that hold evaluation text. */
+  readonly found: number;
+  /** For the user, in a sentence. */
+  readonly message: string;
+}
+
+const SEQUENCES_A_TURN = 64;
+
+export async function decontaminateRows(rows: Rows, options: DecontaminateRowsOptions): Promise<Decontaminated> {
+  const { against, mode, action, file, decode, signal } = options;
+  const index = await contaminationIndex(against, { mode });
+  const kept: number[] = [];
+  const lines: string[] = [];
+  const { set } = rows;
+  for (let at = 0; at < set.length; at++) {
+    const { tokens, row } = set.get(at);
+    const text = decode(tokens);
+    const hit = index.check(text);
+    if (hit === undefined) kept.push(at);
+    else lines.push(`${JSON.stringify({ ...hit, evaluationRow: hit.row, row, training: text })}\n`);
+    if (at % SEQUENCES_A_TURN !== SEQUENCES_A_TURN - 1) continue;
+    signal?.throwIfAborted();
+    options.onProgress?.(at + 1, set.length);
+    await turn();
+  }
+  const sets = `${index.rows} evaluation rows of ${against.join(', ')}${index.tooShort === 0 ? '' : `, ${index.tooShort} of them too short to be found`}`;
+  if (lines.length === 0) return { rows, found: 0, message: `decontamination (${mode}): no training row holds text of ${sets}` };
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, lines.join(''));
+  const counted = `decontamination (${mode}): ${lines.length} of ${set.length} training rows hold text of ${sets}`;
+  if (action === 'report') return { rows, found: lines.length, message: `${counted}. They are learned all the same (data.decontaminate.action: report); see ${file}` };
+  return { rows: only(rows, Int32Array.from(kept)), found: lines.length, message: `${counted}. They are left out, and lie in ${file} with both texts` };
+}
+
+/** The rows at these places, each part with what is left of it. */
+function only(rows: Rows, indices: Int32Array): Rows {
+  const before = (place: number): number => {
+    let low = 0;
+    let high = indices.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (indices[middle]! < place) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
+  const set: SequenceSet = new Subset(rows.set, indices);
+  return {
+    ...rows,
+    set,
+    parts: rows.parts.map((part) => ({ ...part, begin: before(part.begin), end: before(part.end) })),
+    key: `${rows.key}/decontaminated/${indices.length}`,
+    close: () => rows.close(),
+  };
+}

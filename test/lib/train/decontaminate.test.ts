@@ -1,0 +1,55 @@
+// Evaluation text among training rows: left out before the run, kept with both texts, and only reported where that is wanted.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { decontaminateRows } from '../../../lib/train/decontaminate.js';
+import type { Rows } from '../../../lib/train/rows.js';
+import { EMPTY_REPORT } from '../../../lib/text/encoded-set.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'decontaminate-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const QUESTION = 'Natalia sold clips to many of her friends in April, and then she sold half as many clips in May.';
+const evaluation = join(folder, 'test.jsonl');
+writeFileSync(evaluation, `${JSON.stringify({ prompt: QUESTION, completion: '72' })}\n${JSON.stringify({ prompt: 'Short?', completion: 'Yes' })}\n`);
+
+/** Texts as rows whose tokens are character codes. */
+function rowsOf(texts: readonly string[]): Rows {
+  const get = (row: number) => {
+    const tokens = Int32Array.from(texts[row]!, (c) => c.charCodeAt(0));
+    return { tokens, labels: tokens, row };
+  };
+  return {
+    set: { length: texts.length, lengthOf: (row) => texts[row]!.length, get },
+    parts: [{ name: 'a', begin: 0, end: 2 } as Rows['parts'][number], { name: 'b', begin: 2, end: texts.length } as Rows['parts'][number]],
+    key: 'key', report: EMPTY_REPORT, warnings: [], close: () => undefined,
+  };
+}
+
+const texts = ['something of my own', `Q: ${QUESTION.toUpperCase()} A: 72`, 'another one', `${QUESTION} Again.`, 'the last'];
+const options = {
+  against: [evaluation], mode: '13-gram', action: 'remove', decode: (tokens: Int32Array) => String.fromCharCode(...tokens),
+} as const;
+
+test('rows with evaluation text are left out, and lie in a file with both texts', async () => {
+  const file = join(folder, 'contaminated.jsonl');
+  const { rows, found, message } = await decontaminateRows(rowsOf(texts), { ...options, file });
+  expect(found).toBe(2);
+  expect(Array.from({ length: rows.set.length }, (_, at) => rows.set.get(at).row)).toEqual([0, 2, 4]);
+  expect(rows.parts.map(({ begin, end }) => [begin, end])).toEqual([[0, 1], [1, 3]]);
+  expect(rows.key).not.toBe('key');
+  expect(message).toMatch(/2 of 5 training rows hold text of 2 evaluation rows .*1 of them too short.* left out/);
+  const kept = readFileSync(file, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(kept).toMatchObject([{ row: 1, evaluationRow: 1, evaluation: QUESTION, training: texts[1], set: evaluation }, { row: 3 }]);
+});
+
+test('reported only', async () => {
+  const { rows, found, message } = await decontaminateRows(rowsOf(texts), { ...options, action: 'report', file: join(folder, 'b.jsonl') });
+  expect([rows.set.length, found]).toEqual([5, 2]);
+  expect(message).toContain('learned all the same');
+});
+
+test('nothing to find', async () => {
+  const before = rowsOf(['a', 'b', 'c']);
+  expect(await decontaminateRows(before, { ...options, file: join(folder, 'none.jsonl') })).toMatchObject({ rows: before, found: 0 });
+});
