@@ -1,10 +1,12 @@
 // A split of data files, planned in one pass: keys, groups and strata of all rows, and the part of each. About 60 bytes
 // a row are kept (and the signatures of near-duplicate search while it runs), never the rows.
-import { dataError } from '../errors.js';
+import { dataError, isEngineError } from '../errors.js';
 import { openRecords } from '../data/records.js';
 import type { RecordOptions } from '../data/records.js';
 import { toRecord } from '../data/formats/format.js';
 import type { RawRow, Source } from '../data/source.js';
+import type { DataRecord } from '../record.js';
+import { languageOf } from './language.js';
 import { keyOf, normalText } from './key64.js';
 import type { Key, KeyIndex } from './key64.js';
 import { promptText, recordText } from './record-text.js';
@@ -80,9 +82,18 @@ export async function planSplit(source: Source, options: SplitOptions): Promise<
   const before: number[] = [];
   const seen = new Set<string>();
   const rowKeys = new KeyLists();
+  // A row that is no record of the format is placed by its JSON: whoever reads the part refuses it or keeps it aside.
+  const recordOf = (raw: RawRow): DataRecord | undefined => {
+    try {
+      return toRecord(raw, records.detection.format, records.detection.mapping);
+    } catch (error) {
+      if (isEngineError(error, 'ERR_DATA')) return undefined;
+      throw error;
+    }
+  };
   const takeRow = (raw: RawRow): string => {
-    const record = toRecord(raw, records.detection.format, records.detection.mapping);
-    const text = recordText(record);
+    const record = recordOf(raw);
+    const text = record === undefined ? JSON.stringify(raw.value) : recordText(record);
     const own = keyOf(normalText(text), 'content');
     const units = groupedBy.flatMap((name) => {
       const value = scalarOf(raw, name);
@@ -90,13 +101,13 @@ export async function planSplit(source: Source, options: SplitOptions): Promise<
       seen.add(name);
       return [keyOf(value, `field ${name}`)];
     });
-    const prompt = prompts ? normalText(promptText(record)) : '';
+    const prompt = prompts && record !== undefined ? normalText(promptText(record)) : '';
     const shared = prompt.length >= SHORTEST_PROMPT ? [...units, keyOf(prompt, 'prompt')] : units;
     // The draw is made by what stays the same while a unit grows: its first key; else the prompt; else the content.
     groups.add(own, shared, shared[0] ?? own);
     rowKeys.add(own, shared);
     if (previous !== undefined) before.push(earlierPart(previous, own, shared));
-    strata.add(stratumName(raw, text, { stratify, languageOf: options.languageOf }));
+    strata.add(stratumName(raw, text, { stratify, languageOf: options.languageOf ?? ((one) => languageOf(one) ?? 'unknown') }));
     return text;
   };
   const texts = async function* (): AsyncGenerator<string> {

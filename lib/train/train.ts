@@ -23,6 +23,7 @@ import { planGeneration } from './generation.js';
 import { decontaminateRows } from './decontaminate.js';
 import { loadParts, openParts } from './open.js';
 import type { Parts } from './open.js';
+import { splitOwnRows } from './own-split.js';
 import { encodeRows } from './rows.js';
 import type { Rows } from './rows.js';
 import { Run } from './run.js';
@@ -78,7 +79,7 @@ async function withoutEvaluationText<R extends Rows>(
   return left;
 }
 
-async function prepare(config: Config, options: TrainOptions, context: StageContext): Promise<Stage> {
+async function prepare(given: Config, options: TrainOptions, context: StageContext): Promise<Stage> {
   const { emit, control: { signal } } = context;
   const phase = (name: 'model' | 'data' | 'engine' | 'resume', message: string, done?: number, total?: number): void =>
     emit({ type: 'phase', phase: name, message, done, total });
@@ -87,7 +88,10 @@ async function prepare(config: Config, options: TrainOptions, context: StageCont
     for (const one of closing.splice(0).reverse()) await one();
   };
   try {
-    await openOutput(config.output, options);
+    await openOutput(given.output, options);
+    const config = await splitOwnRows(given, {
+      signal, onProgress: (message, done) => phase('data', message, done), warn: (message) => emit({ type: 'warning', message }),
+    });
     const test = await noteTestSet(config, (message) => emit({ type: 'warning', message }));
     phase('model', `reading ${config.model}`);
     const parts = await loadParts({
@@ -152,7 +156,7 @@ async function prepare(config: Config, options: TrainOptions, context: StageCont
     context.control.learningRate = start.learningRate;
 
     await mkdir(config.output, { recursive: true });
-    await writeFile(join(config.output, 'config.yaml'), writeResolved(config));
+    await writeFile(join(config.output, 'config.yaml'), writeResolved(given));
     await writeFile(join(config.output, 'environment.json'), `${JSON.stringify(environment({ device, threads: config.threads, model: parts.model.fingerprint, test }), null, 2)}\n`);
     const metrics = join(config.output, 'metrics.jsonl');
     // A run that begins anew measures itself at 0 again, so nothing of an earlier try stays.
@@ -226,7 +230,7 @@ function loraOf({ lora }: Config, spec: ModelSpec): LoraConfig {
 }
 
 /** Files and folders that a run makes. */
-const OURS = /^(adapter|checkpoints|snapshots|rows|samples\.json|generations\.jsonl|environment\.json|forgetting\.json|report\.(html|json)|rows\.jsonl|mislabels\.jsonl|next-run\.yaml|config\.yaml|metrics\.jsonl(\.tmp)?|curve\.svg|events\.out\.tfevents\..*\.whetstone)$/;
+const OURS = /^(adapter|checkpoints|snapshots|rows|split|samples\.json|generations\.jsonl|environment\.json|forgetting\.json|report\.(html|json)|rows\.jsonl|mislabels\.jsonl|next-run\.yaml|config\.yaml|metrics\.jsonl(\.tmp)?|curve\.svg|events\.out\.tfevents\..*\.whetstone)$/;
 
 /** An output folder with an earlier run is only touched when that was asked for. */
 async function openOutput(folder: string, options: TrainOptions): Promise<void> {

@@ -55,12 +55,25 @@ const decontaminate = z.strictObject({
   action: z.enum(['remove', 'report']).default('remove').describe('Leave such rows out, or only report them.'),
 });
 
+const validation = z.strictObject({
+  split: z.number().gt(0).lt(1).describe('Share of the training rows that is held out.'),
+  group: z.union([z.literal('auto'), z.array(z.string().min(1))], { error: 'expected "auto" or a list of fields' }).default('auto')
+    .describe('Fields whose rows stay together; "auto": ids of conversations and users that the first row has.'),
+  prompts: z.boolean().default(true).describe('Rows with the same prompt stay together.'),
+  near: z.enum(['datatrove', 'nemo', 'data-juicer', 'none']).default('datatrove').describe('How near duplicates are found, which stay together.'),
+  stratify: z.array(z.string().min(1)).default([]).describe('Fields to spread evenly; also length, source, language.'),
+  exact: z.boolean().default(false).describe('Meet the share in every stratum exactly; then rows near the cut may move when others are added.'),
+  seed: whole(0).default(42).describe('Another seed, another split.'),
+});
+
 const data = z.strictObject({
   train: z.union([z.string().min(1), z.array(z.union([z.string().min(1), set])).min(1)],
     { error: 'expected a file name or a list of file names and sets {files, name, share, weight, tokens, format …}' })
     .describe('Training rows: a file (.jsonl, .json, .csv, .tsv, .parquet, .arrow, .txt; .gz and .zst of the text kinds), a folder, a pattern, or ' +
       'hf://datasets/owner/name/pattern; or a list of them, and of sets {files, name, weight, share, tokens, format, fields, roles, pairs, textSplit, trainOn}.'),
   valid: files().optional().describe('Held-out rows, for the validation loss. Without them nothing is validated.'),
+  validation: validation.optional().describe('Instead of data.valid: hold out a share of the training rows, so that near duplicates, equal prompts, conversations ' +
+    'and users never straddle. The parts are written to the run\'s folder.'),
   test: z.string().min(1).optional().describe('The test set, sealed: a .sealed file (see: whetstone data seal), or rows that are sealed into the run\'s ' +
     'folder when it begins. Training never reads it; whetstone eval --final does.'),
   sliceBy: z.string().min(1).optional().describe('A field of the validation rows: each of its values is also measured on its own.'),
