@@ -1,10 +1,14 @@
 // From the scores of rows to one number and its standard error: means by formula, everything else by the bootstrap with
 // the draws that lm-evaluation-harness makes.
 
+import { bleu, chrf, matthews, ter } from '../../score/index.js';
 import { dataError } from '../../errors.js';
 import { PythonRandom } from './python-random.js';
 
 type Pair = readonly [number, number];
+/** A target and what was said. */
+type Texts = readonly [target: string, said: string];
+const columns = (items: readonly Texts[]): [string[], string[]] => [items.map(([, said]) => said), items.map(([target]) => target)];
 
 export interface Aggregated {
   readonly value: number;
@@ -28,14 +32,21 @@ const AGGREGATIONS: Readonly<Record<string, (items: never[]) => number>> = {
     const [hits, wrong] = [items.filter(([gold, said]) => gold === 1 && said === 1).length, items.filter(([gold, said]) => gold !== said && (gold === 1 || said === 1)).length];
     return hits === 0 ? 0 : (2 * hits) / (2 * hits + wrong);
   },
-  matthews_corrcoef: (items: Pair[]) => matthews(items),
+  matthews_corrcoef: (items: Pair[]) => matthews(confusion(items)),
   brier_score: (items: (readonly [number, readonly number[]])[]) => mean(items.map(([gold, shares]) => sum(shares.map((share, i) => (share - (i === gold ? 1 : 0)) ** 2)))),
+  bleu: (items: Texts[]) => bleu(...columns(items)).score,
+  chrf: (items: Texts[]) => chrf(...columns(items)).score,
+  'chrf++': (items: Texts[]) => chrf(...columns(items), { wordOrder: 2 }).score,
+  ter: (items: Texts[]) => ter(...columns(items)).score,
 };
-const BOOTSTRAPPED = new Set(['median', 'matthews_corrcoef', 'f1', 'perplexity', 'nanmean']);
+const BOOTSTRAPPED = new Set(['median', 'matthews_corrcoef', 'f1', 'perplexity', 'nanmean', 'bleu', 'chrf', 'chrf++', 'ter']);
+/** Corpus scores are drawn at most so often. */
+const CORPUS = new Set(['bleu', 'chrf', 'chrf++', 'ter']);
+const MOST_CORPUS_DRAWS = 100;
 /** How a metric's scores are put together when the task does not say. */
 const DEFAULTS: Readonly<Record<string, string>> = {
   perplexity: 'perplexity', word_perplexity: 'weighted_perplexity', byte_perplexity: 'weighted_perplexity', bits_per_byte: 'bits_per_byte',
-  f1: 'f1', mcc: 'matthews_corrcoef', brier_score: 'brier_score',
+  f1: 'f1', mcc: 'matthews_corrcoef', brier_score: 'brier_score', bleu: 'bleu', chrf: 'chrf', 'chrf++': 'chrf++', ter: 'ter',
 };
 
 export function aggregationOf(metric: string, given: string | undefined, file: string): string {
@@ -48,7 +59,7 @@ export function aggregationOf(metric: string, given: string | undefined, file: s
 export function aggregate(name: string, items: readonly unknown[], draws: number): Aggregated {
   const one = AGGREGATIONS[name]!;
   const value = one(items as never[]);
-  return { value, rows: items.length, stderr: name === 'mean' ? meanError(items as readonly number[]) : BOOTSTRAPPED.has(name) && draws > 0 ? bootstrap(one, items, draws) : undefined };
+  return { value, rows: items.length, stderr: name === 'mean' ? meanError(items as readonly number[]) : BOOTSTRAPPED.has(name) && draws > 0 ? bootstrap(one, items, CORPUS.has(name) ? Math.min(draws, MOST_CORPUS_DRAWS) : draws) : undefined };
 }
 
 /** Standard error of a mean, with n - 1. */
@@ -73,14 +84,8 @@ function bootstrap(one: (items: never[]) => number, items: readonly unknown[], d
   return deviation(values);
 }
 
-/** For any number of classes, as scikit-learn. */
-function matthews(items: readonly Pair[]): number {
-  const classes = [...new Set(items.flat())];
-  const count = (at: 0 | 1, name: number): number => items.filter((item) => item[at] === name).length;
-  const [golds, said] = [classes.map((name) => count(0, name)), classes.map((name) => count(1, name))];
-  const n = items.length;
-  const right = items.filter(([gold, answer]) => gold === answer).length;
-  const covariance = right * n - sum(golds.map((gold, i) => gold * said[i]!));
-  const spread = (n * n - sum(said.map((x) => x * x))) * (n * n - sum(golds.map((x) => x * x)));
-  return spread === 0 ? 0 : covariance / Math.sqrt(spread);
+/** How often each class was said for each. */
+function confusion(items: readonly Pair[]): number[][] {
+  const classes = [...new Set(items.flat())].sort((a, b) => a - b);
+  return classes.map((gold) => classes.map((said) => items.filter((item) => item[0] === gold && item[1] === said).length));
 }

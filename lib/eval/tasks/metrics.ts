@@ -20,7 +20,7 @@ const KNOWN: Readonly<Record<TaskConfig['outputType'], readonly string[]>> = {
   multiple_choice: ['acc', 'acc_norm', 'acc_bytes', 'acc_mutual_info', 'exact_match', 'f1', 'mcc', 'brier_score'],
   loglikelihood: ['perplexity', 'acc'],
   loglikelihood_rolling: ['word_perplexity', 'byte_perplexity', 'bits_per_byte'],
-  generate_until: ['exact_match'],
+  generate_until: ['exact_match', 'bleu', 'chrf', 'chrf++', 'ter'],
 };
 
 export function checkMetrics(task: TaskConfig, custom: Readonly<Record<string, CustomMetric>>): void {
@@ -55,13 +55,13 @@ function builtIn(task: TaskConfig, prompts: TaskPrompts, doc: Doc, answers: read
       return only(metrics, { word_perplexity: [logprob, wordCount(text)], byte_perplexity: [logprob, bytes], bits_per_byte: [logprob, bytes] });
     }
     case 'multiple_choice': return only(metrics, choiceScores(task, prompts, doc, answers as readonly LogLikelihood[]));
-    default: return Object.fromEntries(metrics.map((metric) => [metric.metric, exactMatch(task, prompts, doc, answers[0], metric)]));
+    default: return Object.fromEntries(metrics.map((metric) => [metric.metric, metric.metric === 'exact_match' ? exactMatch(task, prompts, doc, answers[0], metric) : texts(task, prompts, doc, answers[0], metric)]));
   }
 }
 
 /** Whether more is better, where the task does not say. */
 export function moreIsBetter(metric: string): boolean | null {
-  if (metric.endsWith('perplexity') || metric === 'bits_per_byte' || metric === 'brier_score') return false;
+  if (metric.endsWith('perplexity') || metric === 'bits_per_byte' || metric === 'brier_score' || metric === 'ter') return false;
   return Object.values(KNOWN).some((names) => names.includes(metric)) ? true : null;
 }
 
@@ -102,6 +102,16 @@ function indexOf(task: TaskConfig, choices: readonly string[], gold: unknown): n
 /** The first of the largest, as numpy's argmax. */
 function largest(values: readonly number[]): number {
   return values.reduce((best, value, i) => (value > values[best]! ? i : best), 0);
+}
+
+/** What a corpus score is computed from. */
+function texts(task: TaskConfig, prompts: TaskPrompts, doc: Doc, answer: unknown, { metric, options }: MetricConfig): readonly [string, string] {
+  const unknown = Object.keys(options)[0];
+  if (unknown !== undefined) throw dataError({ file: task.file, field: 'metric_list' }, `${metric}: "${unknown}" is not understood`);
+  let target: unknown = prompts.target(doc);
+  if (prompts.hasChoices) target = prompts.choices(doc)[target as number];
+  if (Array.isArray(target)) throw dataError({ file: task.file, field: 'doc_to_target' }, `${metric}: expected one target, came a list of ${target.length}`);
+  return [pythonText(target), pythonText(answer)];
 }
 
 const PUNCTUATION = /[!-/:-@[-`{-~]/g;
