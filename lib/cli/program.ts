@@ -174,6 +174,24 @@ export function buildProgram(streams: Streams, finish: (code: number) => void): 
     }));
   command('devices', 'list what can compute here')
     .action(run(async () => (await import('./devices.js')).devicesCommand));
+  command('plan', 'say whether a training run fits into memory, and what would make it fit')
+    .argument('<config>', 'YAML file; see: whetstone init')
+    .option('--set <key=value...>', 'change keys of the configuration', list)
+    .option('--device <device>', 'cpu, cuda, cuda:<number> or auto; absent: as configured')
+    .option('--memory <amount>', 'plan for this much, such as 80GiB, of a GPU that need not be here (or of the CPU)')
+    .option('--device-name <card>', 'plan for a card by its name, such as h100 or rtx-4090')
+    .action(run(async () => (await import('./plan.js')).planCommand));
+  command('bench', 'check and time the operations of a model here')
+    .option('--device <device>', 'cpu, cuda, cuda:<number> or auto', 'auto')
+    .addOption(new Option('--dtype <dtype>', 'absent: bf16 on a GPU, f32 on the CPU').choices(['f32', 'bf16']))
+    .option('--threads <n>', 'CPU threads; 0: one per core', number(0, true), 0)
+    .option('--shapes <names>', 'llama3-8b, llama3-1b, qwen3-0.6b or smollm2-135m', list)
+    .option('--ops <names>', 'only these, such as qkv,attention_bwd', list)
+    .option('--tokens <n>', 'rows of the batch; absent: 8192 on a GPU, 512 on the CPU', number(16, true))
+    .option('--sequence <n>', 'length of the sequences in it', number(1, true))
+    .option('--rank <n>', 'of the adapter', number(1, true), 16)
+    .option('--runs <n>', 'times that each is run', number(1, true), 20)
+    .action(run(async () => (await import('./bench.js')).benchCommand));
   command('build-cuda', 'compile the CUDA plugin with nvcc and put it where it is looked for')
     .option('--nvcc <path>', 'the compiler; absent: CUDACXX, CUDA_HOME, CUDA_PATH, the PATH, the usual folders')
     .option('--arch <names>', 'machine code for these (90a, 100a …), or ptx80 for any newer card; absent: 90a,ptx80', list)

@@ -68,6 +68,26 @@ export interface NativePlan {
   readonly recompute: NativeRecompute;
 }
 
+/** One operation; without milliseconds when its numbers are wrong. */
+export interface NativeBenchResult {
+  readonly op: string;
+  readonly shape: string;
+  /** Largest difference of the elements looked at, over their root mean square; right up to `budget`. */
+  readonly error: number;
+  readonly budget: number;
+  /** Of one call; bytes: every tensor once. */
+  readonly flops: number;
+  readonly bytes: number;
+  readonly milliseconds: readonly number[];
+}
+
+export interface NativeBenchReport {
+  readonly device: string;
+  readonly detail: string;
+  /** "copy" and "matrix" first. */
+  readonly results: readonly NativeBenchResult[];
+}
+
 export interface NativeAdapterModule {
   readonly layer: number; // -1 for the head
   readonly projection: Projection;
@@ -154,7 +174,10 @@ export interface NativeSession {
   recompute(): NativeRecompute;
   addAdapter(config: NativeAdapterConfig): Promise<number>;
   removeAdapter(slot: number): Promise<void>;
-  accumulate(ticket: number, batch: NativeBatch): Promise<readonly NativeSlotLoss[]>;
+  /** Packs a batch for an accumulate to come, on this thread, and returns its number; 0: not done. The newest counts. */
+  stage(batch: NativeBatch): number;
+  /** `staged`: the number that stage() returned for this batch, or 0. */
+  accumulate(ticket: number, batch: NativeBatch, staged: number): Promise<readonly NativeSlotLoss[]>;
   applyGradients(ticket: number, rules: readonly NativeUpdateRule[]): Promise<readonly NativeUpdateReport[]>;
   dropGradients(): Promise<void>;
   /** Loss of each row (0 where not scored) and, if top1 is given, the most likely token of each scored row. */
@@ -204,6 +227,11 @@ export interface NativeAddon {
    * with memoryBytes answers for a GPU that is not here.
    */
   planMemory(options: NativeSessionOptions): Promise<NativePlan>;
+  /** Checks and times operations at a model's shapes; `weights` are not looked at, maxTokens is the number of rows. */
+  bench(
+    options: NativeSessionOptions,
+    bench: { readonly sequence: number; readonly ops: readonly string[]; readonly warmup: number; readonly runs: number },
+  ): Promise<NativeBenchReport>;
   openSession(
     ticket: number, options: NativeSessionOptions, onProgress?: (done: number, total: number) => void,
   ): Promise<NativeSession>;

@@ -5,7 +5,7 @@ import { EngineError, type MemoryLine } from '../errors.js';
 import type { HostTensor, ModelSpec } from '../tensors.js';
 import { cancellable } from './abort.js';
 import { toNativeAdapter, toNativeBatch, toNativeOptions, toNativeRule, toNativeSequence } from './arguments.js';
-import type { NativeAddon, NativeSession, NativeSessionOptions } from './binding.js';
+import type { NativeAddon, NativeBatch, NativeSession, NativeSessionOptions } from './binding.js';
 import { findPlugin, probePlugin } from './devices.js';
 import { type CallSite, callSite, ints, refuse, seed64, typed, integer } from './failure.js';
 import { loadAddon } from './native.js';
@@ -71,6 +71,7 @@ class EngineSession implements Session {
   readonly recompute: RecomputeLayers;
   readonly #native: NativeSession;
   readonly #wide: boolean;
+  #staged: { readonly batch: Batch; readonly native: NativeBatch; readonly number: number } | undefined;
 
   constructor(native: NativeSession, spec: ModelSpec, wide: boolean) {
     this.#native = native;
@@ -99,10 +100,22 @@ class EngineSession implements Session {
     return typed(this.#native.removeAdapter(slot), at);
   }
 
+  stage(batch: Batch): void {
+    let native;
+    try {
+      native = toNativeBatch(batch);
+    } catch {
+      return;  // accumulate says what is wrong with it
+    }
+    this.#staged = { batch, native, number: this.#native.stage(native) };
+  }
+
   async accumulate(batch: Batch, options?: Cancellable): Promise<readonly SlotLoss[]> {
     const at = callSite(this.accumulate);
-    const native = toNativeBatch(batch);
-    const losses = await this.#cancellable(options, at, (ticket) => this.#native.accumulate(ticket, native));
+    const staged = this.#staged?.batch === batch ? this.#staged : undefined;
+    if (staged !== undefined) this.#staged = undefined;
+    const native = staged?.native ?? toNativeBatch(batch);
+    const losses = await this.#cancellable(options, at, (ticket) => this.#native.accumulate(ticket, native, staged?.number ?? 0));
     return losses.map(({ slot, lossSum, weightSum, scored }) => ({ slot, lossSum, weightSum, scored }));
   }
 

@@ -166,6 +166,11 @@ export interface Session extends AsyncDisposable {
   readonly recompute: RecomputeLayers;
   addAdapter(options: AdapterOptions): Promise<AdapterSlot>;
   removeAdapter(slot: AdapterSlot): Promise<void>;
+  /**
+   * Checks, copies and lays out a batch for the device now, while an earlier call computes; accumulate of the same object
+   * then begins at once. Only the newest staged batch is kept. A batch that is not right is refused by accumulate.
+   */
+  stage(batch: Batch): void;
   /** Forward and backward over one packed batch; adds gradients (unnormalised sums) to the current window. */
   accumulate(batch: Batch, options?: Cancellable): Promise<readonly SlotLoss[]>;
   /**

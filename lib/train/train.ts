@@ -21,7 +21,8 @@ import { mostSequences, widestBatch } from './data.js';
 import { openBatches } from './batches.js';
 import { planGeneration } from './generation.js';
 import { decontaminateRows } from './decontaminate.js';
-import { loadParts, openParts } from './open.js';
+import { planRun, refuseUnlessFits } from './memory.js';
+import { loadParts, openParts, resolveDevice } from './open.js';
 import type { Parts } from './open.js';
 import { splitOwnRows } from './own-split.js';
 import { encodeRows } from './rows.js';
@@ -100,6 +101,9 @@ async function prepare(given: Config, options: TrainOptions, context: StageConte
     });
     const { spec } = parts.model;
     for (const note of parts.model.notes) emit({ type: 'warning', message: note });
+    const lora = loraOf(config, spec);
+    const where = await resolveDevice(config.device);
+    refuseUnlessFits(await planRun(config, spec, lora, { device: where }));  // before rows are read and weights are loaded
 
     const budget = config.train.batchTokens;
     const maxLength = Math.min(config.train.maxLength ?? Infinity, spec.rope.maxPositions, budget);
@@ -127,13 +131,12 @@ async function prepare(given: Config, options: TrainOptions, context: StageConte
       collate: { neftuneAlpha: config.train.neftuneAlpha, labelSmoothing: config.train.labelSmoothing },
     });
     const { plan } = batches;
-    const lora = loraOf(config, spec);
     const modules = resolveTargets(spec, lora);
 
     const adapter = { modules, dropout: config.lora.dropout, seed: BigInt(config.train.seed) };
     phase('engine', 'loading the weights');
     const { session, slot, device } = await openParts(parts, {
-      device: config.device, dtype: config.train.dtype, recompute: config.train.recompute, threads: config.threads, maxTokens: budget,
+      device: where, dtype: config.train.dtype, recompute: config.train.recompute, threads: config.threads, maxTokens: budget,
       maxSequences: Math.max(batches.maxSequences, ...[valid, general].map((one) => (one ? widestBatch(one.set, { budget, maxLength }) : 1))),
       ...generation?.room, training: true, signal, onProgress: (done, total) => phase('engine', 'loading the weights', done, total),
     }, adapter);
@@ -223,7 +226,7 @@ function fresh(config: Config): Progress {
 }
 
 /** The configuration's adapter in the words of PEFT. There a list of layers goes with a list of modules only. */
-function loraOf({ lora }: Config, spec: ModelSpec): LoraConfig {
+export function loraOf({ lora }: Config, spec: ModelSpec): LoraConfig {
   const all = lora.targetModules === 'all-linear' && lora.layersToTransform !== undefined;
   const targetModules = all ? [...new Set(projectionsOf(spec).filter((name) => name !== 'head').map(moduleName))] : lora.targetModules;
   return { ...lora, alpha: lora.alpha!, targetModules };

@@ -178,6 +178,7 @@ async function oneUpdate(job: Job, { window, first }: Prepared, lr: number, step
     }
     const update = quiet(session.applyGradients([{ ...job.rule, slot, lr }], { signal }));
     const next = prepare(job, step);
+    if (next) session.stage(next.first);
     if (before) add(await before);
     const report = (await update)[0]!;
     return { ...sum, next, gradNorm: report.gradNorm };

@@ -1,4 +1,4 @@
-// What the addon exports: version, cpuInfo, devices, planMemory, openSession, cancelOpen, and the text calls of
+// What the addon exports: version, cpuInfo, devices, planMemory, bench, openSession, cancelOpen, and the text calls of
 // text_calls.cc. lib/engine/binding.ts is its type.
 #include <napi.h>
 
@@ -44,27 +44,6 @@ Make devices_of(const std::string& plugin) {
     }
     return out;
   };
-}
-
-// Asks on a thread of its own for as long as that takes: loading a plugin may take seconds.
-template <class Ask>
-Napi::Value asked(const Napi::CallbackInfo& info, const Ask& ask) {
-  State& state = State::of(info.Env());
-  const Settler::Opened opened = state.settler->open(info.Env(), {});
-  const std::shared_ptr<EngineThread> thread = state.start(nullptr);
-  EngineThread* end = thread.get();  // the state keeps it until it has ended
-  EngineThread::Command command;
-  command.run = [settler = state.settler, id = opened.id, ask, end](const CancelToken&) {
-    Make make = ask();
-    end->stop();
-    settler->resolve(id, std::move(make));
-  };
-  command.fail = [settler = state.settler, id = opened.id, end](const Failure& failure) {
-    end->stop();
-    settler->reject(id, failure);
-  };
-  thread->post(std::move(command));
-  return opened.promise;
 }
 
 Napi::Value devices(const Napi::CallbackInfo& info) {
@@ -117,7 +96,8 @@ Napi::Value open_session(const Napi::CallbackInfo& info) {
           [&](std::size_t done, std::size_t total) { settler->progress(id, double(done), double(total)); });
       settler->resolve(
           id,
-          [options, holder, weak, plan = (*holder)->plan(), limits = (*holder)->limits()](Napi::Env env,
+          [options, holder, weak, plan = (*holder)->plan(), limits = (*holder)->limits(),
+           packer = (*holder)->packer()](Napi::Env env,
                                                                                           Kept&) -> Napi::Value {
             SessionParts parts;
             parts.thread = weak.lock();
@@ -127,6 +107,7 @@ Napi::Value open_session(const Napi::CallbackInfo& info) {
             parts.session = holder;
             parts.plan = plan;
             parts.limits = limits;
+            parts.packer = packer;
             parts.spec = options->spec;
             parts.targets = options->targets;
             return SessionWrap::create(env, std::move(parts));
@@ -162,6 +143,7 @@ void export_engine(Napi::Env env, Napi::Object exports) {
   exports.Set("cpuInfo", Napi::Function::New(env, cpu_info, "cpuInfo"));
   exports.Set("devices", Napi::Function::New(env, devices, "devices"));
   exports.Set("planMemory", Napi::Function::New(env, plan_memory_of, "planMemory"));
+  exports.Set("bench", Napi::Function::New(env, bench_of, "bench"));
   exports.Set("openSession", Napi::Function::New(env, open_session, "openSession"));
   exports.Set("cancelOpen", Napi::Function::New(env, cancel_open, "cancelOpen"));
   export_text(env, exports);

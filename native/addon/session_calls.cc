@@ -43,11 +43,34 @@ void expect_length(const char* name, std::size_t length, std::size_t expected) {
 
 }  // namespace
 
+// Packs on this thread, for an accumulate that will come: 0 when there is no room, or something is wrong with the batch,
+// which accumulate will say.
+Napi::Value SessionWrap::stage(const Napi::CallbackInfo& info) {
+  staged_.reset();
+  try {
+    staged_ = parts_.packer ? parts_.packer->pack(to_batch(info[0])) : nullptr;
+  } catch (const Failure&) {
+  }
+  return Napi::Number::New(info.Env(), staged_ ? ++staged_number_ : 0);
+}
+
 Napi::Value SessionWrap::accumulate(const Napi::CallbackInfo& info) {
   return promised(info.Env(), [&] {
-    auto batch = std::make_shared<BatchCommand>(to_batch(info[1]));
-    return post(info, to_ticket(info[0]), {}, [batch](Session& session, const CancelToken& cancel) -> Make {
-      return list_of(session.accumulate(*batch, cancel), loss_object);
+    std::shared_ptr<PackedBatch> packed;
+    const std::int32_t number = info.Length() > 2 && info[2].IsNumber() ? to_int32(info[2], "staged") : 0;
+    if (number != 0 && number == staged_number_ && staged_) {
+      packed = std::move(staged_);
+    } else {
+      auto batch = std::make_shared<BatchCommand>(to_batch(info[1]));
+      packed = parts_.packer ? parts_.packer->pack(*batch) : nullptr;
+      if (!packed) {
+        return post(info, to_ticket(info[0]), {}, [batch](Session& session, const CancelToken& cancel) -> Make {
+          return list_of(session.accumulate(*batch, cancel), loss_object);
+        });
+      }
+    }
+    return post(info, to_ticket(info[0]), {}, [packed](Session& session, const CancelToken& cancel) -> Make {
+      return list_of(session.accumulate(*packed, cancel), loss_object);
     });
   });
 }

@@ -61,6 +61,7 @@ Napi::Function SessionWrap::define(Napi::Env env) {
                                               entry<&W::recompute>("recompute"),
                                               entry<&W::add_adapter>("addAdapter"),
                                               entry<&W::remove_adapter>("removeAdapter"),
+                                              entry<&W::stage>("stage"),
                                               entry<&W::accumulate>("accumulate"),
                                               entry<&W::apply_gradients>("applyGradients"),
                                               entry<&W::drop_gradients>("dropGradients"),

@@ -21,6 +21,7 @@ using SessionHolder = std::shared_ptr<std::unique_ptr<Session>>;
 struct SessionParts {
   std::shared_ptr<EngineThread> thread;
   SessionHolder session;
+  std::shared_ptr<Packer> packer;  // null when the session does not train
   std::vector<Line> plan;
   Limits limits;
   ModelSpec spec;
@@ -37,6 +38,7 @@ class SessionWrap {
   Napi::Value recompute(const Napi::CallbackInfo& info);
   Napi::Value add_adapter(const Napi::CallbackInfo& info);
   Napi::Value remove_adapter(const Napi::CallbackInfo& info);
+  Napi::Value stage(const Napi::CallbackInfo& info);
   Napi::Value accumulate(const Napi::CallbackInfo& info);
   Napi::Value apply_gradients(const Napi::CallbackInfo& info);
   Napi::Value drop_gradients(const Napi::CallbackInfo& info);
@@ -61,6 +63,8 @@ class SessionWrap {
 
   SessionParts parts_;
   std::shared_ptr<std::map<std::int32_t, AdapterConfig>> adapters_;  // JavaScript thread only
+  std::shared_ptr<PackedBatch> staged_;                              // the newest batch that stage() packed
+  std::int32_t staged_number_ = 0;
 };
 
 // Names and bytes.
@@ -95,6 +99,30 @@ Napi::Value promised(Napi::Env env, const Body& body) {
     return reject(internal_error(error.what()));
   }
 }
+
+// Asks on a thread of its own for as long as that takes: loading a plugin may take seconds.
+template <class Ask>
+Napi::Value asked(const Napi::CallbackInfo& info, const Ask& ask) {
+  State& state = State::of(info.Env());
+  const Settler::Opened opened = state.settler->open(info.Env(), {});
+  const std::shared_ptr<EngineThread> thread = state.start(nullptr);
+  EngineThread* end = thread.get();  // the state keeps it until it has ended
+  EngineThread::Command command;
+  command.run = [settler = state.settler, id = opened.id, ask, end](const CancelToken&) {
+    Make make = ask();
+    end->stop();
+    settler->resolve(id, std::move(make));
+  };
+  command.fail = [settler = state.settler, id = opened.id, end](const Failure& failure) {
+    end->stop();
+    settler->reject(id, failure);
+  };
+  thread->post(std::move(command));
+  return opened.promise;
+}
+
+// bench_calls.cc
+Napi::Value bench_of(const Napi::CallbackInfo& info);
 
 }  // namespace lora
 

@@ -78,11 +78,6 @@ void check_batch(const BatchCommand& c, const BatchContext& context) {
     throw invalid_argument("segments", "at least one, and one more start than slots",
                            text(c.segment_begin.size(), " starts and ", c.segment_slot.size(), " slots"));
   }
-  for (const std::int32_t slot : c.segment_slot) {
-    if (slot != -1) {
-      context.adapters.at(slot);
-    }
-  }
   if (!(c.neftune_alpha >= 0)) {
     throw invalid_argument("neftuneAlpha", "a number of 0 or more", text(c.neftune_alpha));
   }
@@ -139,17 +134,30 @@ void put_common(BatchView& view, const BatchContext& context, const std::vector<
       view.slots.push_back(slot);
     }
   }
-  std::vector<std::uint64_t> seeds(static_cast<std::size_t>(context.adapters.slots()) + 1, 0);
-  std::vector<std::uint32_t> ticks(seeds.size(), 0);
-  for (const std::int32_t slot : view.slots) {
-    const Adapters::Slot& s = context.adapters.at(slot);
-    seeds[static_cast<std::size_t>(slot)] = s.state.seed;
-    ticks[static_cast<std::size_t>(slot)] = s.state.tick + s.pending_ticks;
-  }
+  const std::vector<std::uint64_t> seeds(static_cast<std::size_t>(context.limits.slots) + 1, 0);
+  const std::vector<std::uint32_t> ticks(seeds.size(), 0);
   view.streams.seed =
       static_cast<const std::uint64_t*>(upload.put_bytes(seeds.data(), seeds.size() * sizeof seeds[0]));
   view.streams.tick =
       static_cast<const std::uint32_t*>(upload.put_bytes(ticks.data(), ticks.size() * sizeof ticks[0]));
+}
+
+void fill_streams(const BatchView& view, const Adapters& adapters, Upload& upload) {
+  std::vector<std::uint64_t> seeds(static_cast<std::size_t>(adapters.slots()) + 1, 0);
+  std::vector<std::uint32_t> ticks(seeds.size(), 0);
+  for (const std::int32_t slot : view.slots) {
+    const Adapters::Slot& s = adapters.at(slot);
+    seeds[static_cast<std::size_t>(slot)] = s.state.seed;
+    ticks[static_cast<std::size_t>(slot)] = s.state.tick + s.pending_ticks;
+  }
+  upload.rewrite(view.streams.seed, seeds.data(), seeds.size() * sizeof seeds[0]);
+  upload.rewrite(view.streams.tick, ticks.data(), ticks.size() * sizeof ticks[0]);
+}
+
+std::size_t upload_bytes_of(const BatchCommand& c, const BatchContext& context) {
+  return upload_bytes(context.spec, context.limits, static_cast<std::int64_t>(c.tokens.size()),
+                      static_cast<std::int64_t>(c.seq_begin.size()) - 1,
+                      static_cast<std::int64_t>(c.segment_slot.size()));
 }
 
 namespace {

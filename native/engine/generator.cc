@@ -149,6 +149,7 @@ BatchView Generator::make_view(const std::vector<Piece>& pieces, std::size_t ext
   upload_.begin(upload_bytes(spec_, limits_, tokens, sequences, sequences) + extra_bytes,
                 kUploadArrays + extra_arrays);
   put_common(view, context(), ids, positions, lengths, upload_);
+  fill_streams(view, adapters_, upload_);
   view.cache.k = &k_;
   view.cache.v = &v_;
   view.cache.index = upload_.put(index.data(), LORA_I32, {tokens});

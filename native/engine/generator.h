@@ -54,7 +54,7 @@ class Generator {
     std::int64_t length;  // decides the rope frequencies
   };
 
-  BatchContext context() const { return {spec_, types_, limits_, adapters_}; }
+  BatchContext context() const { return {spec_, types_, limits_}; }
   void reserve(Sequences& sequences);
   std::int32_t take_range(std::int32_t rows);
   void give_back(Sequence& sequence);

@@ -174,7 +174,8 @@ MemoryPlan plan_memory(const SessionOptions& options, const Limits& limits, cons
   out.slabs = slabs.peak();
   out.cache = cache.peak();
   out.upload = Upload::rounded(upload_bytes(spec, limits, limits.tokens, limits.sequences, limits.slots), kUploadArrays);
-  const std::size_t fixed = out.weights + out.slabs + out.cache + kUploadBlocks * out.upload +
+  const auto blocks = static_cast<std::size_t>(upload_blocks(limits));
+  const std::size_t fixed = out.weights + out.slabs + out.cache + blocks * out.upload +
                             static_cast<std::size_t>(needs.workspace_bytes);
   if (limits.recompute == Recompute::kAuto) {
     decide(spec, types, out.limits, budget > fixed ? budget - fixed : 0);
@@ -191,7 +192,7 @@ MemoryPlan plan_memory(const SessionOptions& options, const Limits& limits, cons
     }
   };
   line("loading: a matrix before it is packed", out.scratch - largest.peak());
-  line("batches on their way", kUploadBlocks * out.upload);
+  line("batches on their way", blocks * out.upload);
   line("device: workspace", static_cast<std::size_t>(needs.workspace_bytes));
   line("device: context", static_cast<std::size_t>(needs.context_bytes));
   return out;

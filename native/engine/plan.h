@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/commands.h"
+#include "engine/packer.h"
 #include "model/weights.h"
 #include "runtime/backend.h"
 
@@ -23,8 +24,8 @@ struct MemoryPlan {
   std::size_t to_take() const { return total() - static_cast<std::size_t>(needs.context_bytes); }
 };
 
-// Blocks of a session that batches travel in.
-constexpr int kUploadBlocks = 1;
+// Blocks that batches travel in: the engine thread's, and those of training batches that are packed ahead.
+inline int upload_blocks(const Limits& limits) { return 1 + (limits.training ? Packer::kBlocks : 0); }
 
 // Checks spec and limits, and pads the rank to what slabs hold. Throws ERR_INVALID_ARGUMENT.
 Limits checked_limits(const SessionOptions& options);

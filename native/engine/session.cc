@@ -28,6 +28,12 @@ Session::Session(const SessionOptions& options, Backend::Fill extra, const Cance
   }
 }
 
+Session::~Session() {
+  if (packer_) {
+    packer_->close();  // others may hold it still, but nothing of the device
+  }
+}
+
 // Decides and checks before the device is opened: a run that does not fit takes nothing.
 MemoryPlan Session::make_plan(const SessionOptions& options, const Backend& backend) {
   const lora_needs needs = backend.needs(sizes_of(options, limits_));
@@ -64,6 +70,7 @@ void Session::allocate(const SessionOptions& options, const std::shared_ptr<cons
   Arena cache = arena(plan.cache);
   scratch_ = arena(plan.scratch);
   upload_ = Upload(device_, plan.upload);
+  results_ = Buffer(device_, LORA_PINNED_MEMORY, (static_cast<std::size_t>(limits_.slots) + 1) * 4 * sizeof(double));
   const std::size_t all = Weights::total_bytes(spec_, types_);
   std::size_t done = 0;
   weights_ = std::make_unique<Weights>(arena(plan.weights), scratch_.base(), *stream_, spec_, types_,
@@ -73,6 +80,9 @@ void Session::allocate(const SessionOptions& options, const std::shared_ptr<cons
                                          progress(done, all);
                                        });
   decoder_ = std::make_unique<Decoder>(spec_, *weights_, *adapters_);
+  if (limits_.training) {
+    packer_ = std::make_shared<Packer>(device_, spec_, types_, limits_, plan.upload);
+  }
   generator_ = std::make_unique<Generator>(std::move(cache), spec_, types_, limits_, *adapters_, *decoder_,
                                            *ops_, scratch_, upload_);
 }
@@ -103,6 +113,7 @@ Evaluation Session::evaluate(const BatchCommand& command, const CancelToken& can
   scratch_.rewind(0);
   std::vector<std::int32_t> picked;
   const BatchView view = make_batch(command, context(), false, nullptr, picked, upload_);
+  fill_streams(view, *adapters_, upload_);
   Evaluation out;
   out.top1.assign(command.tokens.size(), -1);
   const auto run = [&](auto zero) {
@@ -124,7 +135,7 @@ Evaluation Session::evaluate(const BatchCommand& command, const CancelToken& can
     }
     out.row_loss = std::move(rows);
   };
-  types_.real == LORA_F64 ? run(double()) : run(float());
+  drained([&] { types_.real == LORA_F64 ? run(double()) : run(float()); });
   return out;
 }
 
@@ -143,13 +154,14 @@ Numbers Session::logits(const BatchCommand& command, const std::vector<std::int3
   scratch_.rewind(0);
   std::vector<std::int32_t> picked;
   const BatchView view = make_batch(command, context(), false, &rows, picked, upload_);
+  fill_streams(view, *adapters_, upload_);
   const Activations a = take(Pass::kGenerate, view);
   const std::int64_t step = Generator::logit_rows(limits_);
   const Generator::Scratch s =
       Generator::take_scratch(scratch_, spec_, types_, limits_, std::min(step, view.picked));
-  upload_.send(*stream_);
-  decoder_->forward(*ops_, view, Pass::kGenerate, a, cancel);
   const auto run = [&](auto zero) {
+    upload_.send(*stream_);
+    decoder_->forward(*ops_, view, Pass::kGenerate, a, cancel);
     std::vector<decltype(zero)> out(rows.size() * static_cast<std::size_t>(spec_.vocabulary));
     Upload routes(device_, 4096);
     for (std::int64_t from = 0; from < view.picked; from += step) {
@@ -177,19 +189,19 @@ Numbers Session::logits(const BatchCommand& command, const std::vector<std::int3
     }
     return Numbers(std::move(out));
   };
-  return types_.real == LORA_F64 ? run(double()) : run(float());
+  return drained([&] { return types_.real == LORA_F64 ? run(double()) : run(float()); });
 }
 
 std::int32_t Session::generate_begin(const std::vector<GenerateSequence>& sequences,
                                      const CancelToken& cancel) {
   scratch_.rewind(0);
-  return generator_->begin(sequences, cancel);
+  return drained([&] { return generator_->begin(sequences, cancel); });
 }
 
 Generated Session::generate_next(std::int32_t handle, const std::vector<std::int32_t>& finished,
                                  const std::vector<std::int32_t>* allow, const CancelToken& cancel) {
   scratch_.rewind(0);
-  return generator_->next(handle, finished, allow, cancel);
+  return drained([&] { return generator_->next(handle, finished, allow, cancel); });
 }
 
 void Session::generate_end(std::int32_t handle) { generator_->end(handle); }

@@ -11,6 +11,7 @@
 #include "engine/batch.h"
 #include "engine/commands.h"
 #include "engine/generator.h"
+#include "engine/packer.h"
 #include "engine/plan.h"
 #include "model/decoder.h"
 #include "runtime/device.h"
@@ -23,6 +24,8 @@ class Session {
   // all.
   Session(const SessionOptions& options, Backend::Fill extra, const CancelToken& cancel,
           const std::function<void(std::size_t, std::size_t)>& progress);
+
+  ~Session();
 
   const std::vector<Line>& plan() const { return plan_; }
   // An ERR_OUT_OF_MEMORY of a command with the session's plan; other failures as they are.
@@ -38,6 +41,9 @@ class Session {
   // back, so the window is marked dirty: accumulate and apply_gradients refuse until drop_gradients. Weights
   // and moments are never touched here. Costs one stream wait, for the losses; none inside the layers.
   std::vector<SlotLoss> accumulate(const BatchCommand& command, const CancelToken& cancel);
+  // The same for a batch that was packed ahead.
+  std::vector<SlotLoss> accumulate(PackedBatch& batch, const CancelToken& cancel);
+  const std::shared_ptr<Packer>& packer() const { return packer_; }
 
   // One AdamW update of every named adapter, or of none: a gradient that is not finite leaves weights,
   // moments and counters as they were. The named adapters' windows are empty afterwards either way.
@@ -65,7 +71,21 @@ class Session {
   void allocate(const SessionOptions& options, const std::shared_ptr<const Backend>& backend,
                 const MemoryPlan& plan, const TensorReader& reader, const CancelToken& cancel,
                 const std::function<void(std::size_t, std::size_t)>& progress);
-  BatchContext context() const { return {spec_, types_, limits_, *adapters_}; }
+  BatchContext context() const { return {spec_, types_, limits_}; }
+  std::vector<SlotLoss> accumulate(const BatchView& view, Upload& upload, const CancelToken& cancel);
+  // Runs work that enqueues; when it throws, the stream is empty before anybody reuses what it reads.
+  template <class Work>
+  auto drained(const Work& work) {
+    try {
+      return work();
+    } catch (...) {
+      try {
+        stream_->wait();
+      } catch (const Failure&) {  // the first failure says more
+      }
+      throw;
+    }
+  }
   Activations take(Pass pass, const BatchView& view);
   void require_training(const char* call) const;
 
@@ -79,6 +99,8 @@ class Session {
   std::unique_ptr<Ops> ops_;
   Arena scratch_;  // activations of one command, rewound at its end
   Upload upload_;
+  Buffer results_;  // pinned: what small numbers come down into
+  std::shared_ptr<Packer> packer_;
   std::unique_ptr<Weights> weights_;
   std::unique_ptr<Adapters> adapters_;
   std::unique_ptr<Decoder> decoder_;

@@ -27,23 +27,37 @@ std::vector<SlotLoss> Session::accumulate(const BatchCommand& command, const Can
     throw dirty_window();
   }
   check_batch(command, context());
-  scratch_.rewind(0);
   std::vector<std::int32_t> picked;
   const BatchView view = make_batch(command, context(), true, nullptr, picked, upload_);
-  const Activations a = take(Pass::kTrain, view);
-  dirty_ = true;  // until all of it is done
-  upload_.send(*stream_);
-  decoder_->forward(*ops_, view, Pass::kTrain, a, cancel);
-  decoder_->loss(*ops_, view, Pass::kTrain, a);
-  decoder_->backward(*ops_, view, a, cancel);
+  return accumulate(view, upload_, cancel);
+}
 
+std::vector<SlotLoss> Session::accumulate(PackedBatch& batch, const CancelToken& cancel) {
+  require_training("accumulate");
+  if (dirty_) {
+    throw dirty_window();
+  }
+  return accumulate(batch.view, *batch.upload, cancel);
+}
+
+std::vector<SlotLoss> Session::accumulate(const BatchView& view, Upload& upload, const CancelToken& cancel) {
+  fill_streams(view, *adapters_, upload);
+  scratch_.rewind(0);
+  const Activations a = take(Pass::kTrain, view);
   const auto slots = static_cast<std::size_t>(limits_.slots);
-  std::vector<double> loss(slots + 1), weight(slots + 1);
-  std::vector<std::int32_t> scored(slots + 1);
-  stream_->copy(loss.data(), a.loss_sum.data, a.loss_sum.bytes(), LORA_DEVICE_TO_HOST);
-  stream_->copy(weight.data(), a.weight_sum.data, a.weight_sum.bytes(), LORA_DEVICE_TO_HOST);
-  stream_->copy(scored.data(), a.scored.data, a.scored.bytes(), LORA_DEVICE_TO_HOST);
-  stream_->wait();
+  double *loss = static_cast<double*>(results_.data()), *weight = loss + slots + 1;
+  auto* scored = reinterpret_cast<std::int32_t*>(weight + slots + 1);
+  dirty_ = true;  // until all of it is done
+  drained([&] {
+    upload.send(*stream_);
+    decoder_->forward(*ops_, view, Pass::kTrain, a, cancel);
+    decoder_->loss(*ops_, view, Pass::kTrain, a);
+    decoder_->backward(*ops_, view, a, cancel);
+    stream_->copy(loss, a.loss_sum.data, a.loss_sum.bytes(), LORA_DEVICE_TO_HOST);
+    stream_->copy(weight, a.weight_sum.data, a.weight_sum.bytes(), LORA_DEVICE_TO_HOST);
+    stream_->copy(scored, a.scored.data, a.scored.bytes(), LORA_DEVICE_TO_HOST);
+    stream_->wait();
+  });
 
   std::vector<std::int32_t> present = view.slots;
   std::sort(present.begin(), present.end());
@@ -135,13 +149,15 @@ std::vector<UpdateReport> Session::apply_gradients(const std::vector<UpdateRule>
   adam.report = scratch_.take("update", LORA_F64, {count, 3});
   adam.rules = native.data();
   adam.count = static_cast<std::int32_t>(count);
-  upload_.send(*stream_);
-  ops_->sqnorm(norm);
-  ops_->adamw(adam);
-  std::vector<double> report(slots.size() * 3), squares(slots.size());
-  stream_->copy(report.data(), adam.report.data, report.size() * sizeof(double), LORA_DEVICE_TO_HOST);
-  stream_->copy(squares.data(), norm.out.data, squares.size() * sizeof(double), LORA_DEVICE_TO_HOST);
-  stream_->wait();
+  double *report = static_cast<double*>(results_.data()), *squares = report + 3 * slots.size();
+  drained([&] {
+    upload_.send(*stream_);
+    ops_->sqnorm(norm);
+    ops_->adamw(adam);
+    stream_->copy(report, adam.report.data, 3 * slots.size() * sizeof(double), LORA_DEVICE_TO_HOST);
+    stream_->copy(squares, norm.out.data, slots.size() * sizeof(double), LORA_DEVICE_TO_HOST);
+    stream_->wait();
+  });
 
   for (std::size_t i = 0; i < slots.size(); ++i) {
     if (std::isfinite(squares[i])) {

@@ -19,6 +19,7 @@ struct CacheView {
 struct BatchView {
   BatchView() = default;
   BatchView(BatchView&&) = default;  // views into its own vectors survive a move, not a copy
+  BatchView& operator=(BatchView&&) = default;
   BatchView(const BatchView&) = delete;
 
   std::int64_t tokens = 0, sequences = 0;

@@ -75,6 +75,11 @@ void* Upload::put_bytes(const void* from, std::size_t bytes) {
   return static_cast<char*>(device_copy_.data()) + at;
 }
 
+void Upload::rewrite(const void* at, const void* from, std::size_t bytes) {
+  const auto offset = static_cast<const char*>(at) - static_cast<const char*>(device_copy_.data());
+  std::memcpy(static_cast<char*>(host_.data()) + offset, from, bytes);
+}
+
 Tensor Upload::put(const void* from, lora_dtype dtype, std::initializer_list<std::int64_t> shape) {
   Tensor out(nullptr, dtype, shape);
   out.data = put_bytes(from, out.bytes());

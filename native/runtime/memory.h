@@ -51,6 +51,9 @@ class Upload {
   Tensor put(const void* from, lora_dtype dtype, std::initializer_list<std::int64_t> shape);
   // 64-bit integers and other plain values that have no dtype.
   void* put_bytes(const void* from, std::size_t bytes);
+  // Other bytes for what was put at a place on the device, before send().
+  void rewrite(const void* at, const void* from, std::size_t bytes);
+  bool holds(std::size_t bytes, int arrays) const { return rounded(bytes, arrays) <= host_.bytes(); }
   void send(Stream& stream);
 
  private:

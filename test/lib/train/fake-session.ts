@@ -8,6 +8,7 @@ import type { HostTensor, ModelSpec } from '../../../lib/tensors.js';
 export class FakeSession implements Session {
   readonly spec = {} as ModelSpec;
   readonly memory = [];
+  stage(): void {}
   readonly recompute = { keep: 0, cheap: 0, again: 0 };
   w = 0;
   gradient = 0;
