@@ -178,7 +178,7 @@ async function oneUpdate(job: Job, { window, first }: Prepared, lr: number, step
     }
     const update = quiet(session.applyGradients([{ ...job.rule, slot, lr }], { signal }));
     const next = prepare(job, step);
-    if (next) session.stage(next.first);
+    if (next) Promise.resolve(next.first).then((batch) => session.stage(batch)).catch(later);  // laid out while the device computes
     if (before) add(await before);
     const report = (await update)[0]!;
     return { ...sum, next, gradNorm: report.gradNorm };
