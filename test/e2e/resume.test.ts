@@ -40,7 +40,7 @@ threads: 1
     expect(losses.at(-1)!).toBeLessThan(losses[0]! / 2);
     expect(metrics.filter((metric) => metric.type === 'validation').map(({ step }) => step)).toEqual([0, 7, 14, 21, 28, 35, 40]);
     expect(readdirSync(output('undisturbed')).map((name) => name.replace(/tfevents\.\d+/, 'tfevents')).sort()).toEqual(
-      ['adapter', 'checkpoints', 'config.yaml', 'curve.svg', 'environment.json', 'events.out.tfevents.whetstone', 'metrics.jsonl', 'rows']);
+      ['adapter', 'checkpoints', 'config.yaml', 'curve.svg', 'environment.json', 'events.out.tfevents.whetstone', 'metrics.jsonl', 'mislabels.jsonl', 'rows', 'rows.jsonl']);
     expect(readdirSync(join(output('undisturbed'), 'checkpoints')).length).toBeLessThanOrEqual(3);
   });
 
