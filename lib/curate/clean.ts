@@ -14,6 +14,8 @@ import { SOURCE_START } from '../data/source.js';
 import { EngineError } from '../errors.js';
 import type { CurateConfig } from './curate-config.js';
 import { examine } from './examine.js';
+import { hashFiles } from './lineage.js';
+import type { LineageFile } from './lineage.js';
 import type { Examination, ExamineOptions } from './examine.js';
 import type { PiiKind } from './pii/detect.js';
 import { Pseudonyms } from './pii/pseudonyms.js';
@@ -51,6 +53,10 @@ export interface CleanedFile {
 }
 
 export interface CleanReport {
+  readonly step: 'clean';
+  /** What was read and what was written, for the lineage of a card. */
+  readonly from: readonly LineageFile[];
+  readonly written: LineageFile;
   readonly config: CurateConfig;
   readonly files: readonly CleanedFile[];
   readonly rows: number;
@@ -140,8 +146,9 @@ async function write(
   await Promise.all([kept.close(), removed.close(), changed.close()]);
   const done = tallies.map((tally) => tally.result());
   const keptRows = done.reduce((sum, file) => sum + file.kept, 0);
+  const [written] = await hashFiles([join(folder, CLEAN_FILES.kept)], folder, options.signal);
   const report: CleanReport = {
-    config, files: done, rows: decisions.count, kept: keptRows, removed: decisions.count - keptRows, changed: changes,
+    step: 'clean', from: await hashFiles(files, folder, options.signal), written: written!, config, files: done, rows: decisions.count, kept: keptRows, removed: decisions.count - keptRows, changed: changes,
     reasons: Object.fromEntries(decisions.counts()), pseudonyms: Object.fromEntries(pseudonyms),
   };
   await writeFile(join(folder, CLEAN_FILES.report), `${JSON.stringify(report, null, 2)}\n`);

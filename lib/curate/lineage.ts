@@ -14,7 +14,7 @@ export interface LineageFile {
 }
 
 export interface LineageStep {
-  /** Name of the record without its ending: "split", "select", "clean". */
+  /** What the record calls itself, or its name without the ending: "split", "select", "clean". */
   readonly step: string;
   /** SHA-256 of the record itself: its settings and counts. */
   readonly sha256: string;
@@ -94,13 +94,13 @@ function stepOf(text: string, name: string): LineageStep | undefined {
     return undefined;
   }
   if (typeof record !== 'object' || record === null) return undefined;
-  const { from, files } = record as { readonly from?: unknown; readonly files?: unknown };
-  if (!Array.isArray(from) || typeof files !== 'object' || files === null) return undefined;
+  const { step, from, files, written } = record as { readonly step?: unknown; readonly from?: unknown; readonly files?: unknown; readonly written?: unknown };
+  if (!Array.isArray(from)) return undefined;
   const inputs = from.filter(isFile);
-  const outputs = Object.values(files).filter(isFile);
+  const outputs = [written, ...(typeof files === 'object' && files !== null && !Array.isArray(files) ? Object.values(files) : [])].filter(isFile);
   if (inputs.length !== from.length || outputs.length === 0) return undefined;
   const plain = ({ file, bytes, sha256 }: LineageFile): LineageFile => ({ file, bytes, sha256 });
-  return { step: path.basename(name, '.json'), sha256: createHash('sha256').update(text).digest('hex'), from: inputs.map(plain), to: outputs.map(plain) };
+  return { step: typeof step === 'string' ? step : path.basename(name, '.json'), sha256: createHash('sha256').update(text).digest('hex'), from: inputs.map(plain), to: outputs.map(plain) };
 }
 
 function isFile(value: unknown): value is LineageFile {

@@ -153,6 +153,9 @@ test('a lineage is followed through the records of every step, by hashes', async
   ]);
   expect(lineage.steps[0]!.to[0]!.sha256).toBe(lineage.steps[1]!.from[0]!.sha256);
   expect(lineage.steps[0]!.from[0]!.sha256).toBe(createHash('sha256').update(readFileSync(origin)).digest('hex'));
+  const { code } = await run('data', 'clean', join(second, 'train.jsonl'), '--output', join(folder, 'third'), '--json');
+  expect(code).toBe(0);
+  expect((await findLineage([join(folder, 'third', 'clean.jsonl')])).steps.map(({ step }) => step)).toEqual(['split', 'split', 'clean']);
   writeFileSync(join(second, 'train.jsonl'), '{"text":"changed by hand"}\n');
   expect((await findLineage([join(second, 'train.jsonl')])).steps).toEqual([]);
   mkdirSync(join(folder, 'odd'));
