@@ -36,6 +36,8 @@ export const LIMITS = {
   noiseSeparation: 2.8,
   /** How fast it still learned at the end, by the rate spent, against the whole run. */
   pace: 0.4,
+  /** And the last third of the run brought at least this part of all that was gained: the end of a schedule always brings some. */
+  lateShare: 0.06,
   /** A gain below this part of the loss after half of the run. */
   gain: 0.05,
 } as const;
@@ -130,12 +132,13 @@ function underfitting(look: Look, ended: boolean): Finding | undefined {
   const change = last?.changes?.probe?.base;
   if (!last || !base?.probe || !change || step < steps / 2) return undefined;
   const gain = -change.value / base.probe.loss;
-  const pace = lateStep(look);
+  const { pace, share } = lateStep(look) ?? {};
   const evidence: Evidence[] = [];
   if (pace !== undefined && gain < LIMITS.gain && pace > 2 * LIMITS.pace) {
     evidence.push({ what: 'part of the train probe\'s loss that is gone, over half of the run', value: gain, limit: LIMITS.gain });
   }
-  if (ended && pace !== undefined && pace >= LIMITS.pace && !(last.changes!.valid.last.value > 0)) {
+  if (ended && pace !== undefined && share !== undefined && pace >= LIMITS.pace && share >= LIMITS.lateShare && !(last.changes!.valid.last.value > 0)) {
+    evidence.push({ what: 'part of all that was learned that the last third of the run brought', value: share, limit: LIMITS.lateShare });
     evidence.push({ what: 'speed of learning at the end, for the learning rate spent, by that of the whole run', value: pace, limit: LIMITS.pace });
   }
   if (ended && seen.length > 2 && Math.abs(change.value) < 3 * change.standardError) {
@@ -147,15 +150,16 @@ function underfitting(look: Look, ended: boolean): Finding | undefined {
 }
 
 /**
- * Fall of the train probe's loss for each unit of learning rate spent, over the last third of the run, by that of the
- * whole run: near 1 it learns as fast as ever, near 0 it is done. The rate spent takes out that a schedule slows down.
+ * `pace`: fall of the train probe's loss for each unit of learning rate spent, over the last third of the run, by that of
+ * the whole run: near 1 it learns as fast as ever, near 0 it is done. The rate spent takes out that a schedule slows down.
+ * `share`: that fall as a part of all.
  */
-function lateStep({ seen }: Look): number | undefined {
+function lateStep({ seen }: Look): { readonly pace: number; readonly share: number } | undefined {
   const last = seen.at(-1)!;
   const from = seen.findLast(({ event }) => event.step <= (2 / 3) * last.event.step);
   const first = seen[0]!;
   if (!from?.event.probe || !last.event.probe || !first.event.probe || from === first || last.spent <= from.spent) return undefined;
-  const late = (from.event.probe.loss - last.event.probe.loss) / (last.spent - from.spent);
-  const all = (first.event.probe.loss - last.event.probe.loss) / last.spent;
-  return all > 0 ? late / all : undefined;
+  const late = from.event.probe.loss - last.event.probe.loss;
+  const all = first.event.probe.loss - last.event.probe.loss;
+  return all > 0 ? { pace: late / (last.spent - from.spent) / (all / last.spent), share: late / all } : undefined;
 }

@@ -1,5 +1,5 @@
-// The doctor on recorded runs of the embedded model: losses of bench/doctor/known-causes.ts, with seeds that were not
-// used while its rules were written. Made with: npm run bench -- doctor/known-causes --seed N --keep FILE; gzip -9n FILE
+// The doctor on recorded runs of the embedded model: losses of bench/doctor/known-causes.ts with a seed that was not used
+// while its rules were written, and two runs of seed 7, one of which a rule had wrong at first. Made with: npm run bench -- doctor/known-causes --seed N --keep FILE; gzip -9n FILE
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
