@@ -77,7 +77,7 @@ function sections(profile: Profile, lineage: Lineage, options: CardOptions): str
   return [
     `# ${plain(options.name)}`,
     options.description ?? 'No description was given.',
-    'All numbers below are measured over every row.',
+    'The numbers below are measured over every row; where it is a sample, its size is said.',
     '## Rows and parts',
     table(['part', 'file', 'rows', 'bytes'], profile.files.map(({ file, rows: count, bytes }) => [splitOf(file), path.basename(file), count, bytes])),
     `Rows are read as \`${profile.format}\`. Columns: ${[...profile.fields.keys()].map(code).join(', ')}.` +
@@ -99,7 +99,7 @@ function sections(profile: Profile, lineage: Lineage, options: CardOptions): str
     ]),
     ...(profile.quality.length === 0 ? [] : [counts('fault', profile.quality, share)]),
     '## Diversity',
-    `Different words, pairs and triples for each one counted: ${diversity.distinct.map((one) => one.toFixed(3)).join(', ')}. ` +
+    `Different words, pairs and triples for each one counted (in at most two million words): ${diversity.distinct.map((one) => one.toFixed(3)).join(', ')}. ` +
       `Vendi score: a sample of ${diversity.vendi.rows} rows counts as ${diversity.vendi.score.toFixed(1)} different ones.` +
       diversity.warnings.map((warning) => ` **${plain(warning)}.**`).join(''),
     '## Personal data',

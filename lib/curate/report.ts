@@ -28,7 +28,7 @@ export interface ReportOptions {
 export function writeReport(profile: Profile, lineage: Lineage, { title, by }: ReportOptions): string {
   return page({
     kind: 'Data report', title,
-    lead: `${count(profile.rows)} rows in ${profile.files.length} file${profile.files.length === 1 ? '' : 's'}, read as ${profile.format}. Every number is measured over every row.`,
+    lead: `${count(profile.rows)} rows in ${profile.files.length} file${profile.files.length === 1 ? '' : 's'}, read as ${profile.format}. Measured over every row; where it is a sample, its size is said.`,
     sections: [overview(profile), lengthSection(profile), originSection(profile), duplicateSection(profile), qualitySection(profile), biasSection(profile),
       { id: 'lineage', title: 'Lineage', lead: 'What was made from what, joined by the hashes of contents.', body: lineageGraph(lineage) }],
     footer: `Written by ${by}. This file holds everything it needs and asks nothing from the network.`,
