@@ -68,7 +68,7 @@ test.each([['linear', 5], ['attention_bwd', 1], ['stream_wait', 0]] as const)('a
   try {
     fault({ op, after, status: 'device-lost' });
     const running = lost.accumulate(batch), queued = lost.evaluate(batch);
-    await expect(running).rejects.toMatchObject({ code: 'ERR_DEVICE_LOST', details: { op }, message: expect.stringMatching(/open a new session/) });
+    await expect(running).rejects.toMatchObject({ code: 'ERR_DEVICE_LOST', details: { op }, message: expect.stringMatching(/close the session/) });
     await expect(queued).rejects.toMatchObject({ code: 'ERR_DEVICE_LOST' });
     await expect(lost.readAdapter(0, 'weights')).rejects.toMatchObject({ code: 'ERR_DEVICE_LOST' });
     expect(await step(other)).toBeGreaterThan(0);
