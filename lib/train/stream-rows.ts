@@ -33,12 +33,24 @@ export interface StreamedRows extends Rows {
   readonly sources: readonly MixSource[];
 }
 
-export async function streamRows(parts: Parts, config: Config, { maxLength, signal, phase }: StreamRowsOptions): Promise<StreamedRows> {
+export async function streamRows(parts: Parts, config: Config, options: StreamRowsOptions): Promise<StreamedRows> {
   const keeper = new BadRowKeeper(join(config.output, 'bad-rows.jsonl'));
+  const indices: RowIndex[] = [];
+  try {
+    return await openRows(parts, config, options, keeper, indices);
+  } catch (error) {
+    await Promise.all([...indices.map((index) => index.close()), keeper.close()]);
+    throw error;
+  }
+}
+
+/** Indices are added as they are opened: whoever called closes them when a later set is refused. */
+async function openRows(
+  parts: Parts, config: Config, { maxLength, signal, phase }: StreamRowsOptions, keeper: BadRowKeeper, indices: RowIndex[],
+): Promise<StreamedRows> {
   const lenient = config.data.badRows === 'keep-aside' ? { onBad: keeper.add } : {};
   const template = await templateOf(parts, config.data);
   const sets = setsOf(config.data.train);
-  const indices: RowIndex[] = [];
   const sources: MixSource[] = [];
   const keys: string[] = [];
   for (const named of sets) {

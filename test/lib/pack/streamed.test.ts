@@ -23,7 +23,12 @@ async function open(file: string, splitAt?: number) {
   const records = await openRecords(source, { onBad: () => undefined });
   const index = await RowIndex.open(source.files, { folder: `${folder.path}/index` });
   const encoder = new RecordEncoder(await pebble, undefined, {});
-  return { bad, index, source: streamedSource({ name: 'rows', index, records, encoder, onBad, ...(splitAt === undefined ? {} : { splitAt }) }) };
+  try {
+    return { bad, index, source: streamedSource({ name: 'rows', index, records, encoder, onBad, ...(splitAt === undefined ? {} : { splitAt }) }) };
+  } catch (error) {
+    await index.close();
+    throw error;
+  }
 }
 
 test('rows give the sequences of a set that was encoded at once, and bad ones none', async () => {
