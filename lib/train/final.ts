@@ -15,6 +15,7 @@ import { change, measure } from '../eval/measure.js';
 import type { Measure } from '../eval/measure.js';
 import { openSealed } from '../eval/sealed-open.js';
 import { readSeal } from '../eval/sealed.js';
+import { normalQuantile } from '../score/compare/normal.js';
 import type { EncodedSet } from '../text/encoded-set.js';
 import { SetWriter } from '../text/encode-cache.js';
 import { encodeStream } from '../text/encode-pool.js';
@@ -118,7 +119,7 @@ export async function finalEvaluate(options: FinalOptions): Promise<FinalReport>
   const result = await pass(engine.slot);
   const before = engine.slot < 0 ? undefined : await pass(-1);
   const level = 1 - 0.05 / opened.opening;
-  const z = quantile(1 - (1 - level) / 2);
+  const z = normalQuantile(1 - (1 - level) / 2);
   const around = (value: number, error: number): readonly [number, number] => [value - z * error, value + z * error];
   const gain = before && change(result.groups, before.groups);
   const report: FinalReport = {
@@ -137,28 +138,4 @@ export async function finalEvaluate(options: FinalOptions): Promise<FinalReport>
 export async function testUses(folder: string): Promise<readonly { readonly seal: string; readonly openings: number; readonly problems: readonly string[] }[]> {
   const { entries, problems } = await readLedger(join(folder, LEDGER_COPY));
   return [...new Set(entries.map(({ seal }) => seal))].map((seal) => ({ seal, openings: openings(entries, seal), problems }));
-}
-
-/** Quantile of the normal distribution, by bisection of its tail: rarely needed, and exact to 1e-9. */
-function quantile(part: number): number {
-  let [low, high] = [0, 40];
-  for (let i = 0; i < 60; i++) {
-    const middle = (low + high) / 2;
-    if (tail(middle) > 1 - part) low = middle;
-    else high = middle;
-  }
-  return low;
-}
-
-/** P(Z > z) for z >= 0: the series near 0, the continued fraction of the tail beyond. */
-function tail(z: number): number {
-  const density = Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI);
-  if (z < 3) {
-    let [term, sum] = [z, z];
-    for (let k = 1; Math.abs(term) > 1e-17 * Math.abs(sum); k++) sum += term *= (z * z) / (2 * k + 1);
-    return 0.5 - density * sum;
-  }
-  let fraction = z;
-  for (let k = 60; k > 0; k--) fraction = z + k / fraction;
-  return density / fraction;
 }

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { EngineError } from '../../errors.js';
 import { checkLedger, readSeal } from '../../eval/sealed.js';
+import { normalTail } from '../../score/compare/normal.js';
 import { thin } from '../../track/curve.js';
 import type { DiagnosisEvent, EndEvent, Estimate, ValidationEvent } from '../../track/events.js';
 import { LEDGER_COPY, readLedger } from '../../track/ledger.js';
@@ -106,21 +107,8 @@ function effectOf(validations: readonly ValidationEvent[], adapterStep: number |
   const { value, standardError } = change;
   return {
     step: after.step, before: base.loss, after: after.loss, change, low: value - 1.96 * standardError, high: value + 1.96 * standardError,
-    p: Math.min(1, 2 * upperTail(Math.abs(value / standardError))), detectable: 2.802 * standardError,
+    p: Math.min(1, 2 * normalTail(Math.abs(value / standardError))), detectable: 2.802 * standardError,
   };
-}
-
-/** P(Z > z) of the normal distribution, by its continued fraction; below 1 by Simpson's rule. */
-function upperTail(z: number): number {
-  const density = (x: number): number => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
-  if (z < 1) {
-    let sum = density(0) + density(z);
-    for (let i = 1; i < 100; i++) sum += (i % 2 === 1 ? 4 : 2) * density((z * i) / 100);
-    return 0.5 - (sum * z) / 300;
-  }
-  let fraction = z;
-  for (let k = 200; k > 0; k--) fraction = z + k / fraction;
-  return density(z) / fraction;
 }
 
 async function mislabelsOf(folder: string): Promise<readonly Mislabel[]> {
