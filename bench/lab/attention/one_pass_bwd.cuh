@@ -16,9 +16,9 @@
 //          first with turns toward it; so a short block of one wave and a long one of the other make a whole.
 #pragma once
 
-#include "attention/fwd_sm90.cuh"
+#include "attention/bwd_sm90.cuh"
 
-namespace lora::cuda {
+namespace lora::cuda::one_pass {
 
 // Begins to bring `bytes` of f32 from shared to global memory, added to what is there or in its place.
 __device__ __forceinline__ void bulk_add(float* to, const void* from, std::uint32_t bytes, bool add) {
@@ -44,8 +44,6 @@ __device__ __forceinline__ void end_turn(int* counter, int turn) {
   asm volatile("st.release.gpu.global.s32 [%0], %1;" ::"l"(counter), "r"(turn + 1) : "memory");
 }
 
-constexpr int kBwdQueries = 64, kBwdStages = 2;
-
 struct AttentionBwdArgs {
   CUtensorMap    q, k, v, dout;  // q and dout in boxes of 64 rows, k and v of 128
   SequenceTiles  tiles;          // of 128 keys
@@ -65,44 +63,26 @@ __device__ __forceinline__ int turn_of(int keys, int m, int window, bool upward)
   return keys - (window > 0 ? max(0, m * kBwdQueries - window + 1) / kAttnTile : 0);
 }
 
-// attention_stats_kernel: stats[h,t] = (lse log2 e, sum over e of dout o); one warp a row.
-template <int kE>
-__global__ void attention_stats_kernel(const __nv_bfloat16* __restrict__ dout, const __nv_bfloat16* __restrict__ o,
-                                       const float* __restrict__ lse, float2* __restrict__ stats, int total, int heads) {
-  const long long row = blockIdx.x * static_cast<long long>(blockDim.x / 32) + threadIdx.x / 32;
-  if (row >= static_cast<long long>(total) * heads) return;
-  const __nv_bfloat162* left = reinterpret_cast<const __nv_bfloat162*>(dout + row * kE);
-  const __nv_bfloat162* right = reinterpret_cast<const __nv_bfloat162*>(o + row * kE);
-  float sum = 0.0f;
-#pragma unroll
-  for (int i = 0; i < kE / 64; ++i) {
-    const float2 x = __bfloat1622float2(left[threadIdx.x % 32 + 32 * i]), y = __bfloat1622float2(right[threadIdx.x % 32 + 32 * i]);
-    sum += x.x * y.x + x.y * y.y;
-  }
-#pragma unroll
-  for (int lane = 16; lane > 0; lane /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, lane);
-  const long long at = row % heads * total + row / heads;
-  if (threadIdx.x % 32 == 0) stats[at] = make_float2(lse[at] * 1.4426950408889634f, sum);
+// Number of the first tile of 64 queries of the sequence at row `begin`, among those of the piece.
+__device__ __forceinline__ int place_of(const SequenceTiles& tiles, int begin) {
+  int sequence = 0;
+  while (tiles.row[sequence + 1] <= begin) ++sequence;
+  return (begin - tiles.row[0]) / kBwdQueries + sequence;
 }
 
-// A 64-row accumulator tile as bf16 rows of a [*, columns] matrix, times `scale`; rows at and past `rows` are left alone.
-template <int kE>
-__device__ __forceinline__ void store_rows(const float (&acc)[kE / 2], __nv_bfloat16* to, long long stride, int rows, float scale) {
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
-#pragma unroll
-  for (int half = 0; half < 2; ++half) {
-    const int row = warp * 16 + lane / 4 + half * 8;
-#pragma unroll
-    for (int j = 0; j < kE / 8; j += 4) {
-      std::uint32_t words[4];
-#pragma unroll
-      for (int i = 0; i < 4; ++i) words[i] = pack_bf16(acc[(j + i) * 4 + half * 2] * scale, acc[(j + i) * 4 + half * 2 + 1] * scale);
-      quad_transpose(words);
-      if (row < rows) {
-        *reinterpret_cast<uint4*>(to + row * stride + (j + lane % 4) * 8) = make_uint4(words[0], words[1], words[2], words[3]);
-      }
-    }
-  }
+__device__ __forceinline__ void wgmma_half(float (&d)[32], std::uint64_t a, std::uint64_t b, int keep) { wgmma<64, 1, 1>(d, a, b, keep); }
+__device__ __forceinline__ void wgmma_half(float (&d)[16], std::uint64_t a, std::uint64_t b, int keep) {
+  asm volatile(
+      "{\n"
+      ".reg .pred p;\n"
+      "setp.ne.b32 p, %18, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n32k16.f32.bf16.bf16 "
+      "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15}, "
+      "%16, %17, p, 1, 1, 1, 1;\n"
+      "}\n"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7]),
+        "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), "+f"(d[14]), "+f"(d[15])
+      : "l"(a), "l"(b), "r"(keep));
 }
 
 template <int kE>
@@ -159,8 +139,7 @@ __global__ void __launch_bounds__(kAttnThreads, 1) attention_bwd_sm90_kernel(con
     group = inside / count;
     const int step = inside - group * count;
     long_first = (ticket - step) / args.units % 2 == 1;
-    at = {args.tiles.row[low], args.tiles.row[low + 1] - args.tiles.row[low], long_first ? step : count - 1 - step,
-          (args.tiles.row[low] - args.tiles.row[0]) / kBwdQueries + low};
+    at = {args.tiles.row[low], args.tiles.row[low + 1] - args.tiles.row[low], long_first ? step : count - 1 - step};
     k0 = at.tile * kAttnTile;
   }
   if (threadIdx.x == 0) kept[1] = at.begin + k0, kept[2] = at.length - k0, kept[3] = group;
@@ -207,10 +186,11 @@ __global__ void __launch_bounds__(kAttnThreads, 1) attention_bwd_sm90_kernel(con
         barrier_arrive(full + stage);
       }
     } else if (lane == 0 && warp >= 2) {
+      const int first_place = place_of(args.tiles, at.begin);
       // Warps 2 and 3 bring every other sum to memory.
 #pragma unroll 1
       for (int n = warp - 2; n < count; n += 2) {
-        const int m = first + n / per, place = (at.place + m) * args.heads + group * per + n % per;
+        const int m = first + n / per, place = (first_place + m) * args.heads + group * per + n % per;
         const int turn = turn_of(at.tile, m, args.window, long_first);
         barrier_wait(sum_full + n % 2, n / 2 % 2);
         wait_for_turn(args.turns + place, turn);
@@ -309,7 +289,7 @@ __global__ void __launch_bounds__(kAttnThreads, 1) attention_bwd_sm90_kernel(con
     }
 #pragma unroll
     for (int k = 0; k < kAttnTile / 16; ++k) {
-      wgmma<kE / 2, 1, 1>(dq, operand(pair + k * 2048, kQueryBox, 1024),
+      wgmma_half(dq, operand(pair + k * 2048, kQueryBox, 1024),
                           operand(ks + (kE == 128 ? consumer * kKeyBox : consumer * 64) + k * 2048, kKeyBox, 1024), k > 0);
     }
     wgmma_commit();
@@ -340,7 +320,7 @@ __global__ void __launch_bounds__(256) attention_dq_kernel(const __grid_constant
   const int m = at.tile * 2 + static_cast<int>(blockIdx.x % 2), head = static_cast<int>(blockIdx.y), side = threadIdx.x / 128;
   const int rows = at.length - m * kBwdQueries;
   if (rows <= 0) return;
-  const float4* from = reinterpret_cast<const float4*>(args.sums + (static_cast<long long>(at.place + m) * args.heads + head) * (kBwdQueries * kE)) +
+  const float4* from = reinterpret_cast<const float4*>(args.sums + (static_cast<long long>(place_of(args.tiles, at.begin) + m) * args.heads + head) * (kBwdQueries * kE)) +
                        side * (kBwdQueries * kE / 8) + threadIdx.x % 128;
   float sum[kE / 4];
 #pragma unroll
@@ -352,4 +332,4 @@ __global__ void __launch_bounds__(256) attention_dq_kernel(const __grid_constant
   store_rows<kE / 2>(sum, args.dq + (at.begin + m * kBwdQueries) * stride + head * kE + side * (kE / 2), stride, rows, args.scale);
 }
 
-}  // namespace lora::cuda
+}  // namespace lora::cuda::one_pass
