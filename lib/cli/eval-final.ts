@@ -4,14 +4,16 @@ import { SEALED } from '../eval/sealed.js';
 import { EngineError } from '../errors.js';
 import { count } from '../track/format.js';
 import { finalEvaluate } from '../train/final.js';
+import { readingOf } from './data/reading.js';
+import type { ReadingOptions } from './data/reading.js';
 import { EXIT } from './exit.js';
 import { engineLimits, partsOf } from './options.js';
 import type { ModelOptions } from './options.js';
 import type { Output } from './output.js';
 
-export interface FinalCommandOptions extends ModelOptions {
+export interface FinalCommandOptions extends ModelOptions, ReadingOptions {
   readonly data: readonly string[];
-  readonly format: 'auto' | 'text' | 'completion' | 'alpaca' | 'messages';
+  readonly pairs?: 'chosen';
   readonly batchTokens: number;
   readonly key?: string;
 }
@@ -32,7 +34,7 @@ export async function finalCommand(output: Output, options: FinalCommandOptions)
   const c = terminal.colors;
   const parts = await partsOf(output, options);
   const report = await finalEvaluate({
-    ...engineLimits(options), parts, file: options.data[0]!, model: options.model, format: options.format, batchTokens: options.batchTokens,
+    ...engineLimits(options), parts, file: options.data[0]!, model: options.model, ...readingOf(options), ...(options.pairs === undefined ? {} : { pairs: options.pairs }), batchTokens: options.batchTokens,
     ...(options.key === undefined ? {} : { key: options.key }), ...(options.adapter === undefined ? {} : { adapter: options.adapter }),
     onBatch: ({ read }) => {
       if (terminal.live) terminal.write(`\r${count(read)} tokens`);

@@ -6,20 +6,22 @@ import { count } from '../track/format.js';
 import { onePass, widestBatch } from '../train/data.js';
 import { encodeRows } from '../train/rows.js';
 import { openParts } from '../train/open.js';
+import { readingOf } from './data/reading.js';
+import type { ReadingOptions } from './data/reading.js';
 import { checkSealed, finalCommand } from './eval-final.js';
 import { EXIT } from './exit.js';
 import { engineLimits, partsOf } from './options.js';
 import type { ModelOptions } from './options.js';
 import type { Output } from './output.js';
 
-interface Options extends ModelOptions {
+interface Options extends ModelOptions, ReadingOptions {
   readonly data?: readonly string[];
   readonly task?: readonly string[];
   readonly atOnce: number;
-  readonly format: 'auto' | 'text' | 'completion' | 'alpaca' | 'messages';
   readonly batchTokens: number;
   readonly maxLength?: number;
   readonly stride?: number;
+  readonly pairs?: 'chosen';
   readonly final?: boolean;
   readonly key?: string;
 }
@@ -42,7 +44,7 @@ async function rowsCommand(output: Output, options: Options & { readonly data: r
   const maxLength = Math.min(options.maxLength ?? context, context);
   const budget = Math.max(options.batchTokens, Math.min(maxLength, 8192));
   const pass = { budget, maxLength, stride: options.stride };
-  const rows = await encodeRows(parts, options.data, { format: options.format });
+  const rows = await encodeRows(parts, options.data, { ...readingOf(options), ...(options.pairs === undefined ? {} : { pairs: options.pairs }) });
   try {
     await using opened = await openParts(parts, {
       ...engineLimits(options), maxTokens: budget, maxSequences: widestBatch(rows.set, pass),

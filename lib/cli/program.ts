@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { addDataCommands } from './data/index.js';
+import { pairsOption, withReading } from './data/reading.js';
 import { EXIT, exitCodeOf } from './exit.js';
 import { Output } from './output.js';
 import type { OutputOptions, Streams } from './output.js';
@@ -78,7 +79,7 @@ export function buildProgram(streams: Streams, finish: (code: number) => void): 
     .option('--resume', 'go on from the last checkpoint in the output folder')
     .option('--overwrite', 'delete an earlier run in the output folder')
     .action(run(async () => (await import('./train.js')).trainCommand));
-  withModel(command('eval', 'loss and perplexity of rows, or tasks of lm-evaluation-harness'))
+  withReading(withModel(command('eval', 'loss and perplexity of rows, or tasks of lm-evaluation-harness')))
     .option('--data <file...>', 'rows to score', list)
     .option('--task <file...>', 'instead of rows: tasks of lm-evaluation-harness, in YAML', list)
     .option('--task-data <split=file...>', 'with --task: files of a split, over what the task says', list)
@@ -87,7 +88,7 @@ export function buildProgram(streams: Streams, finish: (code: number) => void): 
     .option('--at-once <n>', 'with --task: texts written together', number(1, true), 16)
     .option('--samples <folder>', 'with --task: write what was asked and answered, a file a task')
     .option('--answers <file>', 'with --task: where answers are kept; absent: a file for each model in the cache folder')
-    .addOption(new Option('--format <format>', 'how rows are read').choices(['auto', 'text', 'completion', 'alpaca', 'messages']).default('auto'))
+    .addOption(pairsOption())
     .option('--batch-tokens <n>', 'most tokens of a batch', number(8, true), 2048)
     .option('--max-length <n>', 'longest piece of a row in tokens; absent: the model\'s context', number(2, true))
     .option('--stride <n>', 'step between pieces of a row that is longer; absent: half a piece', number(1, true))

@@ -25,7 +25,7 @@ import { openParts } from './open.js';
 import type { Limits, Parts } from './open.js';
 import type { RowsOptions } from './rows.js';
 
-export interface FinalOptions extends Limits, Pick<RowsOptions, 'fields' | 'trainOn'> {
+export interface FinalOptions extends Limits, Pick<RowsOptions, 'fields' | 'roles' | 'pairs' | 'trainOn'> {
   readonly parts: Parts;
   /** The sealed file, and where its key is (by default beside it). */
   readonly file: string;
@@ -77,11 +77,13 @@ class Rows extends Source {
 
 /** Tokenises rows in memory: test rows never reach a cache on the disk. */
 async function encode(file: string, values: readonly Readonly<Record<string, unknown>>[], options: FinalOptions): Promise<EncodedSet> {
-  const { parts, fields, trainOn } = options;
+  const { parts, fields, roles, pairs, trainOn } = options;
   const encoder = new RecordEncoder(parts.tokenizer, parts.template, {
     vocabulary: parts.model.spec.vocabulary, ...(trainOn === undefined ? {} : { trainOn }),
   });
-  const records = await openRecords(new Rows(file, values), { format: options.format ?? 'auto', ...(fields === undefined ? {} : { fields }) });
+  const records = await openRecords(new Rows(file, values), {
+    format: options.format ?? 'auto', ...(pairs === undefined ? {} : { pairs }), ...(fields === undefined ? {} : { fields }), ...(roles === undefined ? {} : { roles }),
+  });
   const writer = await SetWriter.open('sealed', undefined, Infinity);
   const batches = async function* () {
     for await (const batch of records.batches()) yield batch.records;

@@ -7,7 +7,7 @@ import { number } from '../tools.js';
 import type { CommandTools } from '../tools.js';
 import { addCurateCommands } from './curate-options.js';
 import { addPartCommands } from './parts.js';
-import { withReading } from './reading.js';
+import { pairsOption, withReading } from './reading.js';
 
 export function addDataCommands(program: Command, { command, run }: CommandTools): void {
   const group = program.command('data').description('look at rows, clean them, split them: before they cost anything');
@@ -25,7 +25,7 @@ export function addDataCommands(program: Command, { command, run }: CommandTools
     .option('--rows <n>', 'how many rows, from the first', number(1, true), 1)
     .option('--tokens', 'one token a line, with its id and weight')
     .option('--train-on <what>', 'completions, last, all, or roles with commas between', 'completions')
-    .addOption(new Option('--pairs <which>', 'of rows with two answers').choices(['chosen']))
+    .addOption(pairsOption())
     .addOption(new Option('--reasoning <how>', 'thoughts before an answer').choices(['learn', 'context']).default('learn'))
     .addOption(new Option('--end-of-turn <whose>', 'whose end tokens are learned').choices(['turn', 'last', 'all', 'never']).default('turn'))
     .addOption(new Option('--straddling <rule>', 'a token of both sides').choices(['majority', 'error']).default('majority'))

@@ -35,6 +35,9 @@ export function withReading(command: Command): Command {
     .addOption(new Option('--text-split <part>', 'what one row of a text file is').choices(['file', 'paragraph', 'line']));
 }
 
+/** Which answer of a pair counts, for commands that look at one answer a row. */
+export const pairsOption = (): Option => new Option('--pairs <which>', 'of rows with two answers, or a verdict: the preferred answers alone').choices(['chosen']);
+
 /** As `openSource` and `openRecords` take them. */
 export function readingOf({ format, fields, roles, textSplit }: ReadingOptions) {
   return {

@@ -1,9 +1,6 @@
 // `whetstone data select`: the rows that a model has most to learn from.
 
 import type { ChooseOptions, Portrait } from '../../curate/choose.js';
-import type { FieldNames } from '../../data/formats/fields.js';
-import type { DataFormat } from '../../data/formats/format.js';
-import type { TextOptions } from '../../data/row.js';
 import { count } from '../../track/format.js';
 import { readConfig } from '../../train/config/parse.js';
 import { selectRows, writeSelection } from '../../train/select/select.js';
@@ -14,10 +11,10 @@ import { EXIT } from '../exit.js';
 import { partsOf } from '../options.js';
 import type { ModelOptions } from '../options.js';
 import type { Output } from '../output.js';
+import { readingOf } from './reading.js';
+import type { ReadingOptions } from './reading.js';
 
-interface Options extends ModelOptions, TextOptions {
-  readonly format: DataFormat | 'auto';
-  readonly fields?: FieldNames;
+interface Options extends ModelOptions, ReadingOptions {
   readonly out: string;
   readonly by: SelectBy;
   readonly keep: number;
@@ -39,8 +36,7 @@ export async function selectCommand(output: Output, options: Options, ...given: 
   const parts = await partsOf(output, options);
   const settings: SelectOptions = {
     by: options.by, keep: options.count === undefined ? { share: options.keep } : { count: options.count }, seed: options.seed,
-    format: options.format, device: options.device, dtype: options.dtype, threads: options.threads, batchTokens: options.batchTokens,
-    ...(options.fields === undefined ? {} : { fields: options.fields }), ...(options.textSplit === undefined ? {} : { textSplit: options.textSplit }),
+    ...readingOf(options), device: options.device, dtype: options.dtype, threads: options.threads, batchTokens: options.batchTokens,
     ...(options.order === undefined ? {} : { order: options.order }), ...(options.alike === undefined ? {} : { alike: options.alike }),
     onProgress: (stage, done, total) => live(`${WORDS[stage]}: ${count(done)}${total === undefined ? '' : ` of ${count(total)}`} rows`),
   };

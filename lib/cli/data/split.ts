@@ -5,17 +5,14 @@ import type { MinHashPreset } from '../../curate/minhash-options.js';
 import { splitFiles } from '../../curate/split-files.js';
 import type { SplitFilesOptions, SplitRecord } from '../../curate/split-files.js';
 import { PARTS } from '../../curate/split.js';
-import type { FieldNames } from '../../data/formats/fields.js';
-import type { DataFormat } from '../../data/formats/format.js';
-import type { TextOptions } from '../../data/row.js';
 import { openSource } from '../../data/source.js';
 import { count } from '../../track/format.js';
 import { EXIT } from '../exit.js';
 import type { Output } from '../output.js';
+import { readingOf } from './reading.js';
+import type { ReadingOptions } from './reading.js';
 
-interface Options extends TextOptions {
-  readonly fields?: FieldNames;
-  readonly format: DataFormat | 'auto';
+interface Options extends ReadingOptions {
   readonly out: string;
   readonly validation: number;
   readonly test: number;
@@ -29,13 +26,13 @@ interface Options extends TextOptions {
 }
 
 export async function splitCommand(output: Output, options: Options, ...given: (string | readonly string[])[]): Promise<number> {
-  const source = await openSource(given.flat(), options);
+  const source = await openSource(given.flat(), readingOf(options));
   const { near } = options;
   const live = (text: string): void => {
     if (output.terminal.live) output.terminal.write(`\r\u001b[2K${text}`);
   };
   const settings: SplitFilesOptions = {
-    format: options.format, ...(options.fields === undefined ? {} : { fields: options.fields }), validation: options.validation, test: options.test, seed: options.seed,
+    ...readingOf(options), validation: options.validation, test: options.test, seed: options.seed,
     group: options.group === 'auto' ? 'auto' : options.group === 'none' ? [] : names(options.group),
     prompts: options.prompts, stratify: names(options.stratify ?? ''), exact: options.exact ?? false,
     ...(options.previous === undefined ? {} : { previous: options.previous }),

@@ -22,7 +22,7 @@ import type { ScoreOptions } from './score.js';
 
 export type SelectBy = 'ifd' | 'perplexity' | 'loss';
 
-export interface SelectOptions extends Omit<ScoreOptions, 'ifd' | 'onProgress'>, Pick<RowsOptions, 'format' | 'fields' | 'textSplit' | 'trainOn'> {
+export interface SelectOptions extends Omit<ScoreOptions, 'ifd' | 'onProgress'>, Pick<RowsOptions, 'format' | 'fields' | 'roles' | 'textSplit' | 'trainOn'> {
   readonly by: SelectBy;
   /** Share of the rows to keep, or how many. */
   readonly keep: { readonly share: number } | { readonly count: number };
@@ -68,10 +68,10 @@ export function scoreOf(by: SelectBy, { tokens, loss, alone }: RowScore): number
 export async function selectRows(parts: Parts, adapter: PartsOptions['adapter'], names: readonly string[], options: SelectOptions): Promise<Selection> {
   const { by, alike, onProgress, signal } = options;
   const order = options.order ?? (by === 'perplexity' ? 'middle' : 'high');
-  const { format, fields, textSplit, trainOn } = options;
+  const { textSplit, trainOn } = options;
   const source = await openSource(names, textSplit === undefined ? {} : { textSplit });
   const rows = await encodeRows(parts, source.files, {
-    ...(format === undefined ? {} : { format }), ...(fields === undefined ? {} : { fields }), ...(textSplit === undefined ? {} : { textSplit }),
+    ...formatOptions(options), ...(textSplit === undefined ? {} : { textSplit }),
     ...(trainOn === undefined ? {} : { trainOn }), ...(signal === undefined ? {} : { signal }), onProgress: (done) => onProgress?.('read', done),
   });
   let found: readonly RowScore[];
@@ -116,10 +116,14 @@ function countReasons({ reason }: Choice): Record<Reason, number> {
   return counts;
 }
 
-async function vectorsOf(source: Source, { format, fields, signal }: SelectOptions): Promise<Float32Array> {
-  const records = await openRecords(source, { ...(format === undefined ? {} : { format }), ...(fields === undefined ? {} : { fields }) });
+function formatOptions({ format, fields, roles }: SelectOptions): Pick<SelectOptions, 'format' | 'fields' | 'roles'> {
+  return { ...(format === undefined ? {} : { format }), ...(fields === undefined ? {} : { fields }), ...(roles === undefined ? {} : { roles }) };
+}
+
+async function vectorsOf(source: Source, options: SelectOptions): Promise<Float32Array> {
+  const records = await openRecords(source, formatOptions(options));
   const vectors = new TextVectors();
-  for await (const batch of source.batches(undefined, signal)) {
+  for await (const batch of source.batches(undefined, options.signal)) {
     for (const raw of batch) vectors.add(recordText(toRecord(raw, records.detection.format, records.detection.mapping)));
   }
   return vectors.finish();

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { EXIT, exitCodeOf } from '../../../lib/cli/exit.js';
 import { Output } from '../../../lib/cli/output.js';
-import { main } from '../../../lib/cli/program.js';
+import { buildProgram, main } from '../../../lib/cli/program.js';
+import { DATA_FORMATS } from '../../../lib/data/formats/format.js';
 import { EngineError } from '../../../lib/errors.js';
 import { parseConfig } from '../../../lib/train/config/parse.js';
 
@@ -34,6 +35,13 @@ test('help names every command, and ends with 0', async () => {
   const { code, out } = await run('--help');
   expect(code).toBe(EXIT.ok);
   for (const name of ['init', 'train', 'eval', 'generate', 'chat', 'merge', 'devices', 'doctor']) expect(out).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'));
+});
+
+test('wherever rows are read, --format takes every format there is', () => {
+  const commands = buildProgram(capture().streams, () => undefined).commands.flatMap((command) => [command, ...command.commands]);
+  const taking = commands.flatMap((command) => command.options.filter(({ long }) => long === '--format').map(({ argChoices }) => [command.name(), argChoices]));
+  expect(taking.map(([name]) => name)).toEqual(expect.arrayContaining(['eval', 'inspect', 'mask', 'check', 'clean', 'split', 'select', 'card']));
+  for (const [name, choices] of taking) expect([name, choices]).toEqual([name, ['auto', ...DATA_FORMATS]]);
 });
 
 test('data is a group of commands', async () => {
