@@ -23,6 +23,8 @@ export { evaluateLoss } from './eval/perplexity.js';
 export type { EvaluateOptions, LossReport } from './eval/perplexity.js';
 export { stridedPerplexity } from './eval/strided.js';
 export type { StridedOptions, StridedReport } from './eval/strided.js';
+export { divergence, klOfLogits } from './eval/divergence.js';
+export type { Divergence, DivergenceOptions } from './eval/divergence.js';
 export { change, measure } from './eval/measure.js';
 export type { Change, Groups, Measure, MeasureOptions, PassBatch, RowLoss, SliceMeasure, Slicing } from './eval/measure.js';
 export { checkLedger, readSeal, sealRows, sharedRows } from './eval/sealed.js';

@@ -72,7 +72,7 @@ export interface MeasureOptions extends Cancellable {
 }
 
 /** Sums over rows from which a ratio and its standard error follow: numerator n, denominator d. */
-class Ratio {
+export class Ratio {
   n = 0;
   d = 0;
   #nn = 0;

@@ -191,8 +191,8 @@ export interface EndEvent {
   readonly seconds: number;
   /** The doctor's word on the whole run. */
   readonly verdict?: Verdict;
-  /** General text, with doctor.general: loss before and after, and the change in pairs. */
-  readonly forgetting?: { readonly before: number; readonly after: number; readonly change: Estimate };
+  /** General text, with doctor.general: loss before and after, the change in pairs, and KL(base ‖ adapter) in nats a token. */
+  readonly forgetting?: { readonly before: number; readonly after: number; readonly change: Estimate; readonly kl?: Estimate };
   /** Losses of single rows over the run. */
   readonly rows?: {
     readonly rows: number; readonly passes: number; readonly forgotten: number; readonly forgetful: number; readonly mislabels: number;

@@ -3,7 +3,7 @@
 
 import type { AdapterSlot } from '../batch.js';
 import type { AdapterOptions, Session } from '../engine/types.js';
-import type { Slicing } from '../eval/measure.js';
+import type { PassBatch, Slicing } from '../eval/measure.js';
 import type { SequenceSet } from '../pack/plan.js';
 import type { EndEvent, TrainEvent } from '../track/events.js';
 import type { Metric } from '../track/metrics.js';
@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import type { Config } from './config/schema.js';
 import type { Control } from './control.js';
 import { rowPass } from './data.js';
+import { divergence } from '../eval/divergence.js';
 import { change, measure } from '../eval/measure.js';
 import { Doctor } from './doctor.js';
 import { RowRecorder } from './dynamics.js';
@@ -27,6 +28,9 @@ import type { Job, Outcome, Progress } from './trainer.js';
 import { changeDropout } from './tuning.js';
 import type { Tuned } from './tuning.js';
 import { Validation } from './validation.js';
+
+/** Positions of general text at which whole distributions are compared: each brings the vocabulary back twice. */
+const KL_POSITIONS = 1024;
 
 export interface WatchOptions {
   readonly config: Config;
@@ -104,9 +108,11 @@ export async function openWatch(options: WatchOptions): Promise<Watch> {
   async function forgotten(): Promise<EndEvent['forgetting']> {
     if (options.general === undefined) return undefined;
     const rows = options.general;
-    const before = await measure(session, rowPass(rows, { budget, slot: -1, maxLength }), { signal });
-    const after = await measure(session, rowPass(rows, { budget, slot, maxLength }), { signal });
-    return { before: before.loss, after: after.loss, change: change(after.groups, before.groups) };
+    const pass = (of: number): Iterable<PassBatch> => rowPass(rows, { budget, slot: of, maxLength });
+    const before = await measure(session, pass(-1), { signal });
+    const after = await measure(session, pass(slot), { signal });
+    const kl = await divergence(session, pass(-1), pass(slot), { every: Math.ceil(before.tokens / KL_POSITIONS), signal });
+    return { before: before.loss, after: after.loss, change: change(after.groups, before.groups), kl: { value: kl.value, standardError: kl.standardError } };
   }
 
   return {

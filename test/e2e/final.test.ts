@@ -50,9 +50,11 @@ test('sealed, trained until it stops, evaluated once, reported; the second look 
   writeFileSync(at('run.yaml'), JSON.stringify(config));
   const trained = await command('train', at('run.yaml'), '--json');
   expect([trained.code, result(trained)]).toMatchObject([0, { reason: 'early-stop', verdict: 'overfitting' }]);
-  const run = result(trained) as { adapterStep: number; steps: number; forgetting: { before: number; after: number } };
+  const run = result(trained) as { adapterStep: number; steps: number; forgetting: { before: number; after: number; kl: { value: number; standardError: number } } };
   expect(run.steps - run.adapterStep).toBe(8);
   expect(run.forgetting.after).toBeGreaterThan(run.forgetting.before);
+  const { value, standardError } = run.forgetting.kl;
+  expect([value > 0.05, value < 20, value - 1.96 * standardError > 0]).toEqual([true, true, true]);
   // Validations do not fall together with checkpoints here: the best one was written all the same.
   expect(existsSync(at(`run/checkpoints/checkpoint-${run.adapterStep}`))).toBe(true);
   expect(trained.err).toMatch(/doctor overfitting/);
@@ -78,6 +80,7 @@ test('sealed, trained until it stops, evaluated once, reported; the second look 
   expect(result(reported)).toMatchObject({ verdict: 'overfitting', status: 'early-stop', test: { openings: 2, problems: [] } });
   const page = readFileSync(at('run/report.html'), 'utf8');
   expect(page).toContain('used 2 times');
+  expect(page).toContain(`Divergence of the next token from the base model's there: ${value.toFixed(4)} nats`.replaceAll("'", '&#39;'));
   expect(page).toContain('This test set has been used 2 times');
   expect(page).not.toMatch(/<script|https?:\/\/(?!www\.w3\.org)/);
   const data = JSON.parse(readFileSync(at('run/report.json'), 'utf8')) as { samples: { samples: { before: string; after: string }[]; masks: unknown[] }; validations: ValidationEvent[]; effect: { p: number } };

@@ -15,6 +15,7 @@ export const TONES: Readonly<Record<Verdict, 'good' | 'warn' | 'bad'>> = {
 };
 
 const fixed = (value: number): string => (Number.isFinite(value) ? value.toFixed(4) : '–');
+const between = (value: number, error: number): string => `${fixed(value - 1.96 * error)} to ${fixed(value + 1.96 * error)}`;
 
 export function doctor({ diagnoses, end, mislabels, nextRun }: RunReport): Child {
   const last = diagnoses.findLast(({ final }) => final) ?? diagnoses.at(-1);
@@ -80,13 +81,14 @@ export function significance({ effect, end }: RunReport): Child {
   const forgetting = end?.forgetting;
   if (forgetting !== undefined) {
     const { before, after, change: { value, standardError: e } } = forgetting;
-    rows.push(['general text', fixed(before), fixed(after), fixed(value), `${fixed(value - 1.96 * e)} to ${fixed(value + 1.96 * e)}`, '']);
+    rows.push(['general text', fixed(before), fixed(after), fixed(value), between(value, e), '']);
   }
   if (rows.length === 0) return undefined;
   return html`${table({
     columns: [{ name: 'loss on' }, { name: 'base model', numeric: true }, { name: 'with the adapter', numeric: true }, { name: 'change', numeric: true }, { name: '95 % interval', numeric: true }, { name: 'p of no change', numeric: true }], rows,
   })}${effect === null ? '' : html`<p>Changes are taken row by row, over the same rows. A change of ${short(effect.detectable)} nats a token would have been seen four times in five; smaller ones may hide.</p>`}${
     forgetting === undefined ? '' : html`<p>Perplexity of general text: ${short(Math.exp(forgetting.before))} before, ${short(Math.exp(forgetting.after))} after.${
+      forgetting.kl === undefined ? '' : ` Divergence of the next token from the base model's there: ${fixed(forgetting.kl.value)} nats (${between(forgetting.kl.value, forgetting.kl.standardError)}).`}${
       forgetting.change.value - 1.96 * forgetting.change.standardError > 0 ? html` <b class="warn">The model has forgotten some of it.</b>` : ''}</p>`}`;
 }
 
