@@ -1,19 +1,47 @@
-// Opens evaluation sets for decontamination: every row of the files that are named.
+// Opens evaluation sets for decontamination: every row of the files that are named, and what many training rows say.
 import { openRecords } from '../data/records.js';
+import type { RecordOptions } from '../data/records.js';
+import type { TextOptions } from '../data/row.js';
 import { openSource } from '../data/source.js';
 import { Decontaminator } from './decontaminate.js';
 import type { DecontaminationOptions } from './decontaminate.js';
-import { answerText, promptText } from './record-text.js';
+import { answerText, promptText, recordText } from './record-text.js';
 
-/** An index over all rows of the files: the prompt is what must not be seen; a plain text counts whole. */
-export async function contaminationIndex(files: readonly string[], options: DecontaminationOptions = {}): Promise<Decontaminator> {
+/** How rows of files are read. */
+export type SetReading = Pick<RecordOptions, 'format' | 'fields' | 'roles'> & TextOptions;
+
+export interface EvaluationSet {
+  readonly files: readonly string[];
+  readonly reading?: SetReading;
+}
+
+/** Training rows that are looked at for what many of them say. */
+export const LEARNED_FROM = 2000;
+
+/** An index over all rows of the files: the prompt is what must not be seen; a plain text counts whole. Bad rows are left out. */
+export async function contaminationIndex(sets: readonly (string | EvaluationSet)[], options: DecontaminationOptions = {}): Promise<Decontaminator> {
   const index = new Decontaminator(options);
-  for (const name of files) {
-    const source = await openSource(name);
-    for await (const record of await openRecords(source)) {
+  for (const set of sets) {
+    const { files, reading = {} } = typeof set === 'string' ? { files: [set] } : set;
+    const lenient = { ...reading, onBad: () => undefined };
+    for await (const record of await openRecords(await openSource(files, lenient), lenient)) {
       const prompt = promptText(record);
       index.add({ set: record.file, row: record.row, text: prompt === '' ? answerText(record) : prompt });
     }
   }
   return index;
+}
+
+/** The first rows of each file say what its rows have in common. */
+export async function learnCommonOf(index: Decontaminator, files: readonly string[], reading: SetReading = {}): Promise<void> {
+  const lenient = { ...reading, onBad: () => undefined };
+  for (const file of files) {
+    const source = await openSource(file, lenient);
+    if ((await source.first(1)).length === 0) continue;
+    const texts: string[] = [];
+    for await (const record of await openRecords(source, lenient)) {
+      if (texts.push(recordText(record)) >= LEARNED_FROM) break;
+    }
+    index.learnCommon(texts);
+  }
 }

@@ -31,8 +31,12 @@ export interface DecontaminationOptions {
 }
 
 const WORD = /[\p{L}\p{N}]+/gu;
-/** Runs of this many evaluation rows of one set are a phrase of its template. */
+/** Runs of more texts than this are a phrase or a template that proves nothing; GPT-3's authors and lm-eval have the same number. */
 const COMMON = 10;
+/** … and of more than this part of them, among training texts. */
+const COMMON_SHARE = 0.01;
+/** Part of a run's words that must not be common ones: a template and two words behind it are no find. */
+const OWN_SHARE = 0.5;
 
 const wordsOf = (text: string): string[] => text.normalize('NFKC').toLowerCase().match(WORD) ?? [];
 
@@ -41,14 +45,25 @@ interface Place {
   readonly at: number;
 }
 
+interface Text {
+  readonly from: EvaluationText;
+  readonly words: readonly string[];
+  readonly ids: Int32Array;
+  /** 1 for words in a run that many texts have. */
+  readonly common: Uint8Array;
+}
+
 export class Decontaminator {
   readonly mode: DecontaminationMode;
   readonly size: number;
   readonly #least: { readonly characters: number; readonly share: number };
-  readonly #texts: { readonly from: EvaluationText; readonly ids: Int32Array; readonly words: readonly string[] }[] = [];
+  readonly #texts: Text[] = [];
   readonly #ids = new Map<string, number>();
   readonly #runs = new Map<number, Place[]>();
+  /** Runs that many training texts have. */
+  readonly #common = new Set<number>();
   #tooShort = 0;
+  #settled = true;
 
   constructor(options: DecontaminationOptions = {}) {
     this.mode = options.mode ?? '13-gram';
@@ -60,8 +75,9 @@ export class Decontaminator {
     return this.#texts.length;
   }
 
-  /** Evaluation rows with fewer words than a run: nothing of them can be found. */
+  /** Evaluation rows with too few words, or too few of their own: nothing of them can be found. */
   get tooShort(): number {
+    this.#settle();
     return this.#tooShort;
   }
 
@@ -74,42 +90,95 @@ export class Decontaminator {
       this.#ids.set(word, this.#ids.size);
       return this.#ids.size - 1;
     });
-    const text = this.#texts.push({ from, ids, words }) - 1;
-    if (words.length < this.size) this.#tooShort++;
+    const text = this.#texts.push({ from, words, ids, common: new Uint8Array(ids.length) }) - 1;
     for (const [key, at] of runs(ids, this.size)) {
       const places = this.#runs.get(key);
       if (places === undefined) this.#runs.set(key, [{ text, at }]);
       else if (places.length <= COMMON && places.at(-1)!.text !== text) places.push({ text, at });
     }
+    this.#settled = false;
+  }
+
+  /**
+   * Learns from some training texts of one kind what many of them say: a system prompt, an instruction. Such words of an
+   * evaluation row prove nothing.
+   */
+  learnCommon(texts: Iterable<string>): void {
+    const counts = new Map<number, number>();
+    let seen = 0;
+    for (const text of texts) {
+      seen++;
+      for (const key of new Set(Array.from(this.#known(wordsOf(text)), ([one]) => one))) counts.set(key, (counts.get(key) ?? 0) + 1);
+    }
+    for (const [key, count] of counts) if (count > Math.max(COMMON, seen * COMMON_SHARE)) this.#common.add(key);
+    this.#settled = false;
   }
 
   /** The worst hit of a training row, or undefined. */
   check(text: string): Contamination | undefined {
+    return this.hits(text)[0];
+  }
+
+  /** The worst hit of each evaluation row that a training row holds text of, the worst first. */
+  hits(text: string): readonly Contamination[] {
+    this.#settle();
     const words = wordsOf(text);
     const ids = Int32Array.from(words, (word) => this.#ids.get(word) ?? -1);
-    let worst: { readonly place: Place; readonly begin: number; readonly length: number } | undefined;
+    const worst = new Map<number, { readonly begin: number; readonly end: number }>();
+    /** Where the common piece of a text at a shift ends, so that it is followed once. */
+    const followed = new Map<number, number>();
     for (const [key, at] of runs(ids, this.size)) {
-      // A run of many evaluation rows belongs to their template, not to one of them.
-      const places = this.#runs.get(key);
-      if (places === undefined || places.length > COMMON) continue;
-      for (const place of places) {
+      if (this.#isCommon(key)) continue;
+      for (const place of this.#runs.get(key) ?? []) {
         const { ids: own } = this.#texts[place.text]!;
-        if (!same(own, place.at, ids, at, this.size)) continue;
+        const shift = place.text * 2 ** 26 + (place.at - at + 2 ** 25);
+        if (at < (followed.get(shift) ?? 0) || !same(own, place.at, ids, at, this.size)) continue;
         let begin = place.at;
         let end = place.at + this.size;
         for (let back = at; begin > 0 && back > 0 && own[begin - 1] === ids[back - 1]; back--) begin--;
-        for (let on = at + this.size; end < own.length && on < ids.length && own[end] === ids[on]; on++) end++;
-        if (worst === undefined || end - begin > worst.length) worst = { place, begin, length: end - begin };
+        while (end < own.length && at + end - place.at < ids.length && own[end] === ids[at + end - place.at]) end++;
+        followed.set(shift, at + end - place.at);
+        const known = worst.get(place.text);
+        if (this.#proves(place.text, begin, end) && (known === undefined || end - begin > known.end - known.begin)) worst.set(place.text, { begin, end });
       }
     }
-    if (worst === undefined) return undefined;
-    const { from, words: own } = this.#texts[worst.place.text]!;
-    const overlap = own.slice(worst.begin, worst.begin + worst.length).join(' ');
-    const share = worst.length / own.length;
-    if (this.mode === '8-gram-lcs' && (overlap.length < this.#least.characters || share < this.#least.share)) return undefined;
-    return { set: from.set, row: from.row, overlap, words: worst.length, share, evaluation: from.text };
+    return [...worst].map(([at, piece]) => this.#described(this.#texts[at]!, piece)).sort((a, b) => b.words - a.words);
+  }
+
+  #described({ from, words }: Text, { begin, end }: { readonly begin: number; readonly end: number }): Contamination {
+    return { set: from.set, row: from.row, overlap: words.slice(begin, end).join(' '), words: end - begin, share: (end - begin) / words.length, evaluation: from.text };
+  }
+
+  /** Enough of the piece's words are the row's own; with 8-gram-lcs it must also be long. */
+  #proves(at: number, begin: number, end: number): boolean {
+    const { words, common } = this.#texts[at]!;
+    if (ownWords(common.subarray(begin, end)) < this.size * OWN_SHARE) return false;
+    return this.mode === '13-gram' || (words.slice(begin, end).join(' ').length >= this.#least.characters && (end - begin) / words.length >= this.#least.share);
+  }
+
+  #isCommon(key: number): boolean {
+    return this.#common.has(key) || (this.#runs.get(key)?.length ?? 0) > COMMON;
+  }
+
+  /** Runs of a text that some evaluation row has. */
+  *#known(words: readonly string[]): Generator<readonly [number, number]> {
+    const ids = Int32Array.from(words, (word) => this.#ids.get(word) ?? -1);
+    for (const run of runs(ids, this.size)) if (this.#runs.has(run[0])) yield run;
+  }
+
+  #settle(): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#tooShort = 0;
+    for (const { ids, common } of this.#texts) {
+      common.fill(0);
+      for (const [key, at] of runs(ids, this.size)) if (this.#isCommon(key)) common.fill(1, at, at + this.size);
+      if (ids.length < this.size || ownWords(common) < this.size * OWN_SHARE) this.#tooShort++;
+    }
   }
 }
+
+const ownWords = (common: Uint8Array): number => common.reduce((own, one) => own - one, common.length);
 
 function same(a: Int32Array, from: number, b: Int32Array, at: number, size: number): boolean {
   for (let i = 0; i < size; i++) if (a[from + i] !== b[at + i]) return false;

@@ -7,10 +7,10 @@ import type { Detection } from '../data/formats/format.js';
 import type { TextOptions } from '../data/row.js';
 import { SOURCE_START } from '../data/source.js';
 import type { SourcePosition } from '../data/source.js';
-import { contaminationIndex } from './contamination-index.js';
+import { contaminationIndex, learnCommonOf } from './contamination-index.js';
 import type { CurateConfig } from './curate-config.js';
 import { Decisions } from './decisions.js';
-import type { DecontaminationMode } from './decontaminate.js';
+import type { Decontaminator } from './decontaminate.js';
 import { Judge } from './judge.js';
 import type { Judged, Reading } from './judge.js';
 import { Meters } from './measures.js';
@@ -64,8 +64,7 @@ const EXAMPLES = 3;
 
 export async function examine(files: readonly string[], config: CurateConfig, options: ExamineOptions = {}): Promise<Examination> {
   const { signal, threads, state: folder, onProgress } = options;
-  const index = config.decontaminate === false ? undefined
-    : await contaminationIndex(config.decontaminate.against, { mode: config.decontaminate.mode as DecontaminationMode });
+  const index = config.decontaminate === false ? undefined : await evaluationIndex(config.decontaminate, files, options);
   const judge = new Judge(config, files, options, index);
   const signatures = config.near === false ? undefined
     : new Signatures(minHashOptions(config.near.preset, config.near.threshold === undefined ? {} : { threshold: config.near.threshold }));
@@ -134,6 +133,14 @@ export async function examine(files: readonly string[], config: CurateConfig, op
     ...(meters === undefined ? {} : { measures: meters.result() }),
     ...(index === undefined ? {} : { evaluation: { rows: index.rows, tooShort: index.tooShort } }),
   };
+}
+
+async function evaluationIndex({ against, mode }: Exclude<CurateConfig['decontaminate'], false>, files: readonly string[], { format, fields, roles, textSplit }: ExamineOptions): Promise<Decontaminator> {
+  const index = await contaminationIndex(against, { mode });
+  await learnCommonOf(index, files, {
+    ...(format === undefined ? {} : { format }), ...(fields === undefined ? {} : { fields }), ...(roles === undefined ? {} : { roles }), ...(textSplit === undefined ? {} : { textSplit }),
+  });
+  return index;
 }
 
 async function hashes(decisions: Decisions, first: number, judged: readonly Judged[], exact: boolean, signal?: AbortSignal): Promise<void> {

@@ -28,6 +28,16 @@ export class ByteStreamDecoder implements StreamDecoder {
     return this.#trim(this.#utf8.decode());
   }
 
+  /** All tokens of a text at once: what `push` of each and `end` would say together. */
+  whole(ids: ArrayLike<number>): string {
+    const pieces: Buffer[] = [];
+    for (let i = 0; i < ids.length; i++) {
+      const bytes = this.#bytesOf(ids[i] as number);
+      if (bytes !== undefined) pieces.push(bytes);
+    }
+    return this.#trim(this.#utf8.decode(Buffer.concat(pieces)));
+  }
+
   #trim(text: string): string {
     if (!this.#dropSpace || text === '') return text;
     this.#dropSpace = false;

@@ -156,13 +156,11 @@ export class TextTokenizer {
   decode(ids: ArrayLike<number>, options: DecodeOptions = {}): string {
     const stream = this.stream(options);
     if (stream instanceof WindowStreamDecoder) return this.#decodeWhole(Array.from(ids), options);
-    let text = '';
-    for (let i = 0; i < ids.length; i++) text += stream.push(ids[i] as number);
-    return text + stream.end();
+    return stream.whole(ids);
   }
 
   /** Decodes token by token, and never emits half a UTF-8 character. */
-  stream(options: DecodeOptions = {}): StreamDecoder {
+  stream(options: DecodeOptions = {}): ByteStreamDecoder | WindowStreamDecoder {
     const skip = options.skipSpecial ?? true;
     const surface = this.#surface;
     if (surface === undefined) return new WindowStreamDecoder((ids) => this.#decodeWhole(ids, options));

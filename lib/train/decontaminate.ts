@@ -4,15 +4,18 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { contaminationIndex } from '../curate/contamination-index.js';
+import { contaminationIndex, LEARNED_FROM } from '../curate/contamination-index.js';
+import type { EvaluationSet } from '../curate/contamination-index.js';
 import type { DecontaminationMode } from '../curate/decontaminate.js';
 import type { SequenceSet } from '../pack/plan.js';
 import { Subset } from './probe.js';
 import type { Rows } from './rows.js';
+import type { Config } from './config/schema.js';
+import { SEALED } from '../eval/sealed.js';
 
 export interface DecontaminateRowsOptions {
-  /** Evaluation sets: files, folders, patterns. */
-  readonly against: readonly string[];
+  /** Evaluation sets: files, folders, patterns, and how they are read. */
+  readonly against: readonly (string | EvaluationSet)[];
   readonly mode: DecontaminationMode;
   /** Leave the rows out, or only report them. */
   readonly action: 'remove' | 'report';
@@ -31,6 +34,14 @@ export interface Decontaminated {
   readonly message: string;
 }
 
+/** The evaluation sets that a configuration names: validation and test rows, and those of data.decontaminate. */
+export function evaluationSets({ data }: Config): readonly (string | EvaluationSet)[] {
+  const { valid, test, format, fields, roles, textSplit, decontaminate: { against = [] } } = data;
+  const reading = { format, ...(fields === undefined ? {} : { fields }), ...(roles === undefined ? {} : { roles }), ...(textSplit === undefined ? {} : { textSplit }) };
+  const own = [valid ?? [], test === undefined || SEALED.test(test) ? [] : test].flat();
+  return [...(own.length === 0 ? [] : [{ files: own, reading }]), ...[against].flat()];
+}
+
 const SEQUENCES_A_TURN = 64;
 
 export async function decontaminateRows(rows: Rows, options: DecontaminateRowsOptions): Promise<Decontaminated> {
@@ -39,6 +50,10 @@ export async function decontaminateRows(rows: Rows, options: DecontaminateRowsOp
   const kept: number[] = [];
   const lines: string[] = [];
   const { set } = rows;
+  for (const { begin, end } of rows.parts) {
+    const step = Math.max(1, Math.floor((end - begin) / LEARNED_FROM));
+    index.learnCommon(Array.from({ length: Math.floor((end - begin) / step) }, (_, i) => decode(set.get(begin + i * step).tokens)));
+  }
   for (let at = 0; at < set.length; at++) {
     const { tokens, row } = set.get(at);
     const text = decode(tokens);
@@ -50,7 +65,7 @@ export async function decontaminateRows(rows: Rows, options: DecontaminateRowsOp
     options.onProgress?.(at + 1, set.length);
     await turn();
   }
-  const sets = `${index.rows} evaluation rows of ${against.join(', ')}${index.tooShort === 0 ? '' : `, ${index.tooShort} of them too short to be found`}`;
+  const sets = `${index.rows} evaluation rows of ${against.flatMap((one) => (typeof one === 'string' ? one : one.files)).join(', ')}${index.tooShort === 0 ? '' : `, ${index.tooShort} of them too short to be found`}`;
   if (lines.length === 0) return { rows, found: 0, message: `decontamination (${mode}): no training row holds text of ${sets}` };
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, lines.join(''));

@@ -20,7 +20,7 @@ import { writeResolved } from './config/write.js';
 import { mostSequences, widestBatch } from './data.js';
 import { openBatches } from './batches.js';
 import { planGeneration } from './generation.js';
-import { decontaminateRows } from './decontaminate.js';
+import { decontaminateRows, evaluationSets } from './decontaminate.js';
 import { planRun, refuseUnlessFits } from './memory.js';
 import { loadParts, openParts, resolveDevice } from './open.js';
 import type { Parts } from './open.js';
@@ -65,18 +65,21 @@ export function train(input: ConfigInput, options: TrainOptions = {}): Run {
 async function withoutEvaluationText<R extends Rows>(
   rows: R, parts: Parts, config: Config, signal: AbortSignal, emit: StageContext['emit'],
 ): Promise<R | Rows> {
-  const { against, mode, action } = config.data.decontaminate;
-  if (against === undefined) return rows;
+  const { against: asked, mode, action } = config.data.decontaminate;
+  const against = evaluationSets(config);
+  if (action === 'off' || against.length === 0) return rows;
   if (config.data.streaming) {
-    throw new EngineError('data.decontaminate: rows that are streamed are not looked at before the run. Clean the files first: whetstone data clean FILES --against ' +
-      `${against} --output DIR`, { code: 'ERR_CONFIG', key: 'data.decontaminate' });
+    const message = 'rows that are streamed are not searched for evaluation text. Clean the files first: whetstone data clean FILES --against FILES --output DIR';
+    if (asked !== undefined) throw new EngineError(`data.decontaminate: ${message}`, { code: 'ERR_CONFIG', key: 'data.decontaminate' });
+    emit({ type: 'warning', message });
+    return rows;
   }
-  const { rows: left, message } = await decontaminateRows(rows, {
-    against: typeof against === 'string' ? [against] : against, mode, action, file: join(config.output, 'contaminated.jsonl'),
+  const { rows: left, found, message } = await decontaminateRows(rows, {
+    against, mode, action, file: join(config.output, 'contaminated.jsonl'),
     decode: (tokens) => parts.tokenizer.decode(tokens), signal,
     onProgress: (done, total) => emit({ type: 'phase', phase: 'data', message: 'looking for evaluation text', done, total }),
   });
-  emit({ type: 'warning', message });
+  emit(found === 0 ? { type: 'phase', phase: 'data', message } : { type: 'warning', message });
   return left;
 }
 
@@ -119,7 +122,7 @@ async function prepare(given: Config, options: TrainOptions, context: StageConte
       ? await streamRows(parts, config, { maxLength, signal, phase: (message, done, total) => phase('data', message, done, total) })
       : await encode(config.data.train, 'training');
     if (config.data.streaming) closing.push(read.close);
-    const rows = await withoutEvaluationText(read, parts, config, signal, emit);
+    const rows = await withoutEvaluationText(read, parts, given, signal, emit);
     const valid = config.data.valid === undefined ? undefined : await encode(config.data.valid, 'validation');
 
     const general = config.doctor.general === undefined ? undefined : await encode(config.doctor.general, 'general');
@@ -233,7 +236,7 @@ export function loraOf({ lora }: Config, spec: ModelSpec): LoraConfig {
 }
 
 /** Files and folders that a run makes. */
-const OURS = /^(adapter|checkpoints|snapshots|rows|split|samples\.json|generations\.jsonl|environment\.json|forgetting\.json|report\.(html|json)|rows\.jsonl|mislabels\.jsonl|next-run\.yaml|config\.yaml|metrics\.jsonl(\.tmp)?|curve\.svg|events\.out\.tfevents\..*\.whetstone)$/;
+const OURS = /^(adapter|checkpoints|snapshots|rows|split|samples\.json|generations\.jsonl|environment\.json|forgetting\.json|report\.(html|json)|rows\.jsonl|contaminated\.jsonl|mislabels\.jsonl|next-run\.yaml|config\.yaml|metrics\.jsonl(\.tmp)?|curve\.svg|events\.out\.tfevents\..*\.whetstone)$/;
 
 /** An output folder with an earlier run is only touched when that was asked for. */
 async function openOutput(folder: string, options: TrainOptions): Promise<void> {

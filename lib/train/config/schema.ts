@@ -49,10 +49,11 @@ const mix = z.strictObject({
 });
 
 const decontaminate = z.strictObject({
-  against: files().optional().describe('Evaluation sets: files, folders or patterns. Training rows that hold their text are left out and kept in contaminated.jsonl of the run\'s folder.'),
+  against: files().optional().describe('More evaluation sets, beside data.valid and data.test: files, folders or patterns.'),
   mode: z.enum(['13-gram', '8-gram-lcs']).default('13-gram')
     .describe('"13-gram": 13 words in a row. "8-gram-lcs": 8 words in a row inside a common piece of 50 characters and half of the evaluation row.'),
-  action: z.enum(['remove', 'report']).default('remove').describe('Leave such rows out, or only report them.'),
+  action: z.enum(['remove', 'report', 'off']).default('remove')
+    .describe('Training rows that hold text of evaluation sets: leave them out, only report them (in both cases contaminated.jsonl of the run\'s folder has them with both texts), or do not look.'),
 });
 
 const validation = z.strictObject({
@@ -90,7 +91,7 @@ const data = z.strictObject({
     .describe('Rows that cannot be used (broken, of another format, too large): counted, named and kept in bad-rows.jsonl of the run\'s folder while the others are used, or an error.'),
   maxRowBytes: whole(1024).default(32 * 1024 * 1024).describe('Longest row in bytes; a longer one is a bad row.'),
   mix: mix.prefault({}).describe('How several sets are mixed.'),
-  decontaminate: decontaminate.prefault({}).describe('Evaluation sets whose text must not be learned.'),
+  decontaminate: decontaminate.prefault({}).describe('Text of evaluation sets must not be learned.'),
   streaming: z.boolean().default(false)
     .describe('Rows are read and tokenised while training, from an index of where they lie: nothing is kept in memory, and a run goes on at once at any place. Needs train.steps and files that are not compressed.'),
   chatTemplate: z.string().min(1).optional().describe('A Jinja file to use instead of the model\'s own chat template.'),

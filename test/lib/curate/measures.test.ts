@@ -39,6 +39,36 @@ describe('decontamination', () => {
     expect(many.check(template)).toBeUndefined();
     expect(many.check('what is the colour of stone number 12 in the great hall of the king of mountain 12')?.row).toBe(12);
   });
+
+  test('what many training rows say proves nothing, nor does a word or two behind it', () => {
+    const system = 'You are a careful assistant who thinks step by step and then writes the answer on a line of its own.';
+    const few = new Decontaminator();
+    few.add({ set: 'valid', row: 1, text: `${system} ${EVALUATION}` });
+    few.add({ set: 'valid', row: 2, text: `${system} What is two?` });
+    const training = (row: number): string => `${system} Natalia sold ${row} cakes.`;
+    expect(few.check(training(1))?.row).toBe(1);
+    few.learnCommon(Array.from({ length: 40 }, (_, row) => training(row)));
+    expect(few.check(training(1))).toBeUndefined();
+    expect(few.check(`${system} ${EVALUATION}`)?.row).toBe(1);
+    expect(few.tooShort).toBe(1);
+  });
+
+  test('a row that holds text of several evaluation rows names each once', () => {
+    const two = new Decontaminator();
+    const other = 'The quick brown fox jumps over the lazy dog and then runs back into the deep dark forest again.';
+    two.add({ set: 'a', row: 1, text: EVALUATION });
+    two.add({ set: 'a', row: 2, text: other });
+    expect(two.hits(`${other} ${EVALUATION} ${other}`).map(({ row, share }) => [row, share])).toEqual([[1, 1], [2, 1]]);
+  });
+
+  test('a long text against itself takes a moment only', () => {
+    const long = Array.from({ length: 60_000 }, (_, i) => `w${i}`).join(' ');
+    const index = new Decontaminator();
+    index.add({ set: 'book', row: 1, text: long });
+    const began = performance.now();
+    expect(index.check(long)?.words).toBe(60_000);
+    expect(performance.now() - began).toBeLessThan(3000);
+  });
 });
 
 describe('diversity', () => {

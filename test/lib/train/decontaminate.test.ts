@@ -2,7 +2,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { decontaminateRows } from '../../../lib/train/decontaminate.js';
+import { decontaminateRows, evaluationSets } from '../../../lib/train/decontaminate.js';
+import { checkConfig } from '../../../lib/train/config/parse.js';
 import type { Rows } from '../../../lib/train/rows.js';
 import { EMPTY_REPORT } from '../../../lib/text/encoded-set.js';
 
@@ -30,6 +31,14 @@ const texts = ['something of my own', `Q: ${QUESTION.toUpperCase()} A: 72`, 'ano
 const options = {
   against: [evaluation], mode: '13-gram', action: 'remove', decode: (tokens: Int32Array) => String.fromCharCode(...tokens),
 } as const;
+
+test('validation and test rows are evaluation sets without being named again; a sealed file is none that can be read', () => {
+  const sets = (data: object) => evaluationSets(checkConfig({ model: 'm', output: 'o', data: { train: 'train.jsonl', ...data } }));
+  expect(sets({})).toEqual([]);
+  expect(sets({ valid: 'valid.jsonl', test: 'test.jsonl', fields: { prompt: 'question' } }))
+    .toEqual([{ files: ['valid.jsonl', 'test.jsonl'], reading: { format: 'auto', fields: { prompt: 'question' } } }]);
+  expect(sets({ test: 'test.sealed', decontaminate: { against: 'gsm8k.jsonl' } })).toEqual(['gsm8k.jsonl']);
+});
 
 test('rows with evaluation text are left out, and lie in a file with both texts', async () => {
   const file = join(folder, 'contaminated.jsonl');
