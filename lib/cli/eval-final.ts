@@ -10,8 +10,10 @@ import { EXIT } from './exit.js';
 import { engineLimits, partsOf } from './options.js';
 import type { ModelOptions } from './options.js';
 import type { Output } from './output.js';
+import { cleanLine, seenFinder, seenLines, seenReport } from './trained-on.js';
+import type { TrainedOnOptions } from './trained-on.js';
 
-export interface FinalCommandOptions extends ModelOptions, ReadingOptions {
+export interface FinalCommandOptions extends ModelOptions, ReadingOptions, TrainedOnOptions {
   readonly data: readonly string[];
   readonly pairs?: 'chosen';
   readonly batchTokens: number;
@@ -33,8 +35,9 @@ export async function finalCommand(output: Output, options: FinalCommandOptions)
   const { terminal } = output;
   const c = terminal.colors;
   const parts = await partsOf(output, options);
-  const report = await finalEvaluate({
-    ...engineLimits(options), parts, file: options.data[0]!, model: options.model, ...readingOf(options), ...(options.pairs === undefined ? {} : { pairs: options.pairs }), batchTokens: options.batchTokens,
+  const findSeen = await seenFinder(output, options);
+  const { seen, ...report } = await finalEvaluate({
+    ...engineLimits(options), parts, file: options.data[0]!, model: options.model, ...readingOf(options), ...(options.pairs === undefined ? {} : { pairs: options.pairs }), batchTokens: options.batchTokens, ...(findSeen === undefined ? {} : { findSeen }),
     ...(options.key === undefined ? {} : { key: options.key }), ...(options.adapter === undefined ? {} : { adapter: options.adapter }),
     onBatch: ({ read }) => {
       if (terminal.live) terminal.write(`\r${count(read)} tokens`);
@@ -51,8 +54,9 @@ export async function finalCommand(output: Output, options: FinalCommandOptions)
     `perplexity  ${report.perplexity.toFixed(4)}`,
     `accuracy    ${(100 * report.accuracy).toFixed(2)} %`,
     ...(report.base === undefined ? [] : [`base model  ${report.base.loss.toFixed(6)}; change ${report.base.change.toFixed(4)}, ${range(report.base.interval)}`]),
+    ...cleanLine(report.clean), ...seenLines(seen ?? new Map(), report.rows),
   ];
   if (output.json) for (const line of lines.slice(0, 1 + report.problems.length)) output.say(line);
-  output.result({ ...report, final: true, data: options.data[0], model: options.model, adapter: options.adapter ?? null }, lines.join('\n'));
+  output.result({ ...report, ...(seen === undefined ? {} : { seen: seenReport(seen) }), final: true, data: options.data[0], model: options.model, adapter: options.adapter ?? null }, lines.join('\n'));
   return EXIT.ok;
 }

@@ -4,6 +4,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import type { SeenRow } from '../curate/seen.js';
 import { EngineError } from '../errors.js';
 import { readTask } from '../eval/tasks/config.js';
 import { sessionModel } from '../eval/tasks/model.js';
@@ -15,8 +16,10 @@ import { EXIT } from './exit.js';
 import { engineLimits, partsOf } from './options.js';
 import type { ModelOptions } from './options.js';
 import type { Output } from './output.js';
+import { seenFinder, seenLines, seenReport } from './trained-on.js';
+import type { TrainedOnOptions } from './trained-on.js';
 
-export interface TaskOptions extends ModelOptions {
+export interface TaskOptions extends ModelOptions, Pick<TrainedOnOptions, 'trainedOn'> {
   readonly task: readonly string[];
   readonly taskData?: readonly string[];
   readonly shots?: number;
@@ -38,10 +41,18 @@ export async function taskCommand(output: Output, options: TaskOptions): Promise
   const id = modelId({ fingerprint: parts.model.fingerprint, tokenizer: parts.tokenizer.hash, dtype: `${options.dtype} ${context}`, adapter: parts.adapter?.tensors ?? [] });
   const model = sessionModel({ session: opened.session, slot: opened.slot, tokenizer: parts.tokenizer, id, batchTokens, atOnce: options.atOnce, maxLength: context });
   const cache = options.answers ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'whetstone', 'answers', `${id.slice(0, 16)}.jsonl`);
+  const find = await seenFinder(output, options);
+  const seen: ReadonlyMap<number, SeenRow>[] = [];
   const reports: TaskReport[] = [];
   for (const task of tasks) {
     reports.push(await runTask(task, model, {
-      cache, files, ...(options.shots === undefined ? {} : { shots: options.shots }), ...(options.limit === undefined ? {} : { limit: options.limit }),
+      cache, files,
+      ...(find === undefined ? {} : { findSeen: async (texts) => {
+        const found = await find(texts.map((text, row) => ({ set: task.task, row, index: row, text })));
+        seen.push(found);
+        return new Set(found.keys());
+      } }),
+      ...(options.shots === undefined ? {} : { shots: options.shots }), ...(options.limit === undefined ? {} : { limit: options.limit }),
       onProgress: (done, total) => {
         if (output.terminal.live) output.terminal.write(`\r\u001b[2K${task.task}: ${done} of ${total} answers`);
       },
@@ -49,8 +60,8 @@ export async function taskCommand(output: Output, options: TaskOptions): Promise
     if (output.terminal.live) output.terminal.write('\r\u001b[2K');
   }
   if (options.samples !== undefined) await writeSamples(options.samples, reports);
-  const results = reports.map(({ samples: _, ...report }) => report);
-  output.result({ tasks: results, model: options.model, adapter: options.adapter ?? null, device: opened.device, answers: cache }, () => table(reports));
+  const results = reports.map(({ samples: _, ...report }, i) => ({ ...report, ...(seen[i] === undefined ? {} : { seen: seenReport(seen[i]) }) }));
+  output.result({ tasks: results, model: options.model, adapter: options.adapter ?? null, device: opened.device, answers: cache }, () => [table(reports), ...reports.flatMap(({ rows }, i) => seenLines(seen[i] ?? new Map(), rows))].join('\n'));
   return EXIT.ok;
 }
 
@@ -76,7 +87,10 @@ async function writeSamples(folder: string, reports: readonly TaskReport[]): Pro
 }
 
 function table(reports: readonly TaskReport[]): string {
-  const rows = reports.flatMap(({ task, shots, rows: n, scores }) => scores.map(({ metric, filter, value, stderr }) => [
+  const parts = reports.flatMap(({ task, shots, rows, scores, clean }) => [
+    { task, shots, rows, scores }, ...(clean === undefined ? [] : [{ task: `${task} (clean)`, shots, ...clean }]),
+  ]);
+  const rows = parts.flatMap(({ task, shots, rows: n, scores }) => scores.map(({ metric, filter, value, stderr }) => [
     task, String(n), String(shots), filter === 'none' ? metric : `${metric} (${filter})`, value.toFixed(4), stderr === null ? '' : `± ${stderr.toFixed(4)}`,
   ]));
   const head = ['task', 'rows', 'shots', 'metric', 'value', 'standard error'];

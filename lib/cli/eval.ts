@@ -1,9 +1,11 @@
 // `whetstone eval`: loss and perplexity of rows, with or without an adapter.
 
+import { evaluationRows } from '../curate/contamination-index.js';
+import type { SeenRow } from '../curate/seen.js';
 import { EngineError } from '../errors.js';
-import { evaluateLoss } from '../eval/perplexity.js';
+import { cleanOf, cleanSlice, measure } from '../eval/measure.js';
 import { count } from '../track/format.js';
-import { onePass, widestBatch } from '../train/data.js';
+import { rowPass, widestBatch } from '../train/data.js';
 import { encodeRows } from '../train/rows.js';
 import { openParts } from '../train/open.js';
 import { readingOf } from './data/reading.js';
@@ -13,8 +15,10 @@ import { EXIT } from './exit.js';
 import { engineLimits, partsOf } from './options.js';
 import type { ModelOptions } from './options.js';
 import type { Output } from './output.js';
+import { cleanLine, seenFinder, seenLines, seenReport } from './trained-on.js';
+import type { TrainedOnOptions } from './trained-on.js';
 
-interface Options extends ModelOptions, ReadingOptions {
+interface Options extends ModelOptions, ReadingOptions, TrainedOnOptions {
   readonly data?: readonly string[];
   readonly task?: readonly string[];
   readonly atOnce: number;
@@ -50,22 +54,28 @@ async function rowsCommand(output: Output, options: Options & { readonly data: r
       ...engineLimits(options), maxTokens: budget, maxSequences: widestBatch(rows.set, pass),
     });
     const { session, slot } = opened;
+    const find = await seenFinder(output, options);
+    const seen = await find?.(evaluationRows({ files: options.data, reading: readingOf(options) })) ?? new Map<number, SeenRow>();
     const began = performance.now();
-    const report = await evaluateLoss(session, onePass(rows.set, { ...pass, slot }), {
-      accuracy: true,
+    const report = await measure(session, rowPass(rows.set, { ...pass, slot }), {
+      slicing: cleanSlice(seen),
       onBatch: ({ read }) => {
         if (output.terminal.live) output.terminal.write(`\r${count(read)} of ${count(rows.report.tokens)} tokens`);
       },
     });
     if (output.terminal.live) output.terminal.write('\r\u001b[2K');
     const seconds = (performance.now() - began) / 1000;
+    const clean = cleanOf(report);
     output.result(
       {
-        loss: report.loss, perplexity: report.perplexity, tokens: report.tokens, accuracy: report.accuracy, rows: rows.report.kept,
+        loss: report.loss, standardError: report.standardError, perplexity: report.perplexity, tokens: report.tokens, accuracy: report.accuracy, rows: rows.report.kept,
+        ...(find === undefined ? {} : { seen: seenReport(seen) }), ...(clean === undefined ? {} : { clean }),
         model: options.model, adapter: options.adapter ?? null, device: opened.device, tokensPerSecond: report.read / seconds,
       },
-      `loss        ${report.loss.toFixed(6)} (nats a token, ${count(report.tokens)} scored tokens of ${count(rows.report.kept)} rows)\n` +
-      `perplexity  ${report.perplexity.toFixed(4)}\naccuracy    ${(100 * report.accuracy).toFixed(2)} %`,
+      () => [
+        `loss        ${report.loss.toFixed(6)} (nats a token, ${count(report.tokens)} scored tokens of ${count(rows.report.kept)} rows)`,
+        `perplexity  ${report.perplexity.toFixed(4)}`, `accuracy    ${(100 * report.accuracy).toFixed(2)} %`, ...cleanLine(clean), ...seenLines(seen, rows.report.kept),
+      ].join('\n'),
     );
   } finally {
     rows.close();

@@ -92,6 +92,7 @@ export function buildProgram(streams: Streams, finish: (code: number) => void): 
     .option('--batch-tokens <n>', 'most tokens of a batch', number(8, true), 2048)
     .option('--max-length <n>', 'longest piece of a row in tokens; absent: the model\'s context', number(2, true))
     .option('--stride <n>', 'step between pieces of a row that is longer; absent: half a piece', number(1, true))
+    .option('--trained-on <file>', 'training rows: scores are also given without rows that stand in them; absent: those of the adapter\'s run; none: nobody looks', list)
     .option('--final', 'the data is a sealed test set: open it, which its ledger counts')
     .option('--key <file>', 'with --final: the key of the sealed set; absent: beside it')
     .action(run(async () => (await import('./eval.js')).evalCommand));

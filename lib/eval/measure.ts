@@ -64,6 +64,18 @@ export interface Measure {
   readonly groups: Groups;
 }
 
+/** Name of the slice of rows that stand in no training row. */
+export const CLEAN = 'clean';
+
+/** For `slicing`: rows that were not seen in training. */
+export const cleanSlice = (seen: { has(row: number): boolean }): Slicing => ({ names: [CLEAN], of: (row) => (seen.has(row) ? [] : [0]) });
+
+/** Of a measure with that slice: what it found, where some rows were seen and others not. */
+export function cleanOf({ rows, slices }: Measure): (SliceMeasure & { readonly perplexity: number }) | undefined {
+  const clean = slices.find(({ name }) => name === CLEAN);
+  return clean === undefined || clean.rows === rows || clean.rows === 0 ? undefined : { ...clean, perplexity: Math.exp(clean.loss) };
+}
+
 export interface MeasureOptions extends Cancellable {
   readonly slicing?: Slicing;
   /** Called for every row, in order. */

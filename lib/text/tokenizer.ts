@@ -5,7 +5,7 @@ import path from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { dataError, describe } from '../errors.js';
 import { alignTokens, type TokenSpans } from './align.js';
-import { ByteStreamDecoder, WindowStreamDecoder, type StreamDecoder } from './stream-decoder.js';
+import { ByteStreamDecoder, WindowStreamDecoder } from './stream-decoder.js';
 import { tokenSurface, type DecoderSpec, type TokenSurface } from './token-bytes.js';
 
 export interface DecodeOptions {

@@ -7,11 +7,15 @@ import { join } from 'node:path';
 import { LEDGER_COPY, ledgerText, mergeLedgers, openings, readLedger } from '../track/ledger.js';
 import { writeFileAtomic } from '../checkpoint/atomic.js';
 import { fileDigest } from '../checkpoint/digest.js';
+import { evaluationRow } from '../curate/contamination-index.js';
+import type { EvaluationRow } from '../curate/contamination-index.js';
+import type { SeenRow } from '../curate/seen.js';
 import type { DataFormat } from '../data/formats/format.js';
 import { openRecords } from '../data/records.js';
+import type { Records } from '../data/records.js';
 import { Source } from '../data/source.js';
 import type { RawRow } from '../data/source.js';
-import { change, measure } from '../eval/measure.js';
+import { change, cleanOf, cleanSlice, measure } from '../eval/measure.js';
 import type { Measure } from '../eval/measure.js';
 import { openSealed } from '../eval/sealed-open.js';
 import { readSeal } from '../eval/sealed.js';
@@ -35,6 +39,8 @@ export interface FinalOptions extends Limits, Pick<RowsOptions, 'fields' | 'role
   readonly model: string;
   readonly adapter?: string;
   readonly batchTokens?: number;
+  /** Says which rows (by index) stand in training rows: the loss is then also given without them. */
+  readonly findSeen?: (rows: readonly EvaluationRow[]) => Promise<ReadonlyMap<number, SeenRow>>;
   readonly onBatch?: (report: { readonly read: number }) => void;
 }
 
@@ -57,6 +63,10 @@ export interface FinalReport {
   readonly level: number;
   /** With an adapter: the base model's loss on the same rows, and the change in pairs. */
   readonly base?: { readonly loss: number; readonly change: number; readonly interval: readonly [number, number] };
+  /** Over rows whose text stands in no training row; absent where none does. */
+  readonly clean?: { readonly rows: number; readonly loss: number; readonly standardError: number; readonly perplexity: number; readonly accuracy: number };
+  /** Rows whose text stands in training rows; absent where nobody looked. */
+  readonly seen?: ReadonlyMap<number, SeenRow>;
   readonly device: string;
 }
 
@@ -75,14 +85,16 @@ class Rows extends Source {
   }
 }
 
+function recordsOf(file: string, values: readonly Readonly<Record<string, unknown>>[], { format, fields, roles, pairs }: FinalOptions): Promise<Records> {
+  return openRecords(new Rows(file, values), {
+    format: format ?? 'auto', ...(pairs === undefined ? {} : { pairs }), ...(fields === undefined ? {} : { fields }), ...(roles === undefined ? {} : { roles }),
+  });
+}
+
 /** Tokenises rows in memory: test rows never reach a cache on the disk. */
-async function encode(file: string, values: readonly Readonly<Record<string, unknown>>[], options: FinalOptions): Promise<EncodedSet> {
-  const { parts, fields, roles, pairs, trainOn } = options;
+async function encode(records: Records, { parts, trainOn }: FinalOptions): Promise<EncodedSet> {
   const encoder = new RecordEncoder(parts.tokenizer, parts.template, {
     vocabulary: parts.model.spec.vocabulary, ...(trainOn === undefined ? {} : { trainOn }),
-  });
-  const records = await openRecords(new Rows(file, values), {
-    format: options.format ?? 'auto', ...(pairs === undefined ? {} : { pairs }), ...(fields === undefined ? {} : { fields }), ...(roles === undefined ? {} : { roles }),
   });
   const writer = await SetWriter.open('sealed', undefined, Infinity);
   const batches = async function* () {
@@ -106,7 +118,11 @@ export async function finalEvaluate(options: FinalOptions): Promise<FinalReport>
   const leave = async (entries: Parameters<typeof ledgerText>[0]): Promise<void> => {
     if (copy !== undefined) await writeFileAtomic(copy, Buffer.from(ledgerText(mergeLedgers([entries, (await readLedger(copy)).entries]))));
   };
-  const set = await encode(file, opened.rows, options);
+  const records = await recordsOf(file, opened.rows, options);
+  const set = await encode(records, options);
+  const texts: EvaluationRow[] = [];
+  for await (const record of records) texts.push(evaluationRow(record));
+  const seen = await options.findSeen?.(texts);
   const { spec } = parts.model;
   const maxLength = spec.rope.maxPositions;
   const budget = Math.max(options.batchTokens ?? 2048, Math.min(maxLength, 8192));
@@ -116,7 +132,7 @@ export async function finalEvaluate(options: FinalOptions): Promise<FinalReport>
     ...(signal === undefined ? {} : { signal }), maxTokens: budget, maxSequences: widestBatch(set, { budget, maxLength }),
   });
   const pass = (slot: number): Promise<Measure> => measure(engine.session, rowPass(set, { budget, slot, maxLength }), {
-    ...(signal === undefined ? {} : { signal }), ...(options.onBatch === undefined ? {} : { onBatch: options.onBatch }),
+    slicing: cleanSlice(seen ?? new Map()), ...(signal === undefined ? {} : { signal }), ...(options.onBatch === undefined ? {} : { onBatch: options.onBatch }),
   });
   const result = await pass(engine.slot);
   const before = engine.slot < 0 ? undefined : await pass(-1);
@@ -124,15 +140,16 @@ export async function finalEvaluate(options: FinalOptions): Promise<FinalReport>
   const z = normalQuantile(1 - (1 - level) / 2);
   const around = (value: number, error: number): readonly [number, number] => [value - z * error, value + z * error];
   const gain = before && change(result.groups, before.groups);
+  const clean = cleanOf(result);
   const report: FinalReport = {
     opening: opened.opening, problems: opened.problems, rows: result.rows, tokens: result.tokens, loss: result.loss,
     standardError: result.standardError, perplexity: result.perplexity, accuracy: result.accuracy, level,
     interval: around(result.loss, result.standardError),
     ...(gain === undefined ? {} : { base: { loss: before!.loss, change: gain.value, interval: around(gain.value, gain.standardError) } }),
-    device: engine.device,
+    ...(clean === undefined ? {} : { clean }), ...(seen === undefined ? {} : { seen }), device: engine.device,
   };
   const { loss, standardError, perplexity, accuracy, rows, tokens, interval, base } = report;
-  await leave(await opened.record({ loss, standardError, perplexity, accuracy, rows, tokens, level, interval, ...(base === undefined ? {} : { base }) }));
+  await leave(await opened.record({ loss, standardError, perplexity, accuracy, rows, tokens, level, interval, ...(base === undefined ? {} : { base }), ...(clean === undefined ? {} : { clean: { rows: clean.rows, loss: clean.loss } }) }));
   return report;
 }
 

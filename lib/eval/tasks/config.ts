@@ -26,6 +26,8 @@ export interface TaskConfig {
   readonly docToText: Field | undefined;
   readonly docToTarget: Field | undefined;
   readonly docToChoice: Field | undefined;
+  /** What is looked for in training rows; absent: docToText. */
+  readonly decontaminationQuery: Field | undefined;
   readonly description: string;
   readonly genPrefix: string | undefined;
   readonly targetDelimiter: string;
@@ -140,6 +142,7 @@ export function checkTask(value: Plain, file: string): TaskConfig {
     splits: { test, fewshot: text('split', fewshot) ?? text('fewshot_split') ?? (fewshot.samples === undefined ? text('training_split') ?? text('validation_split') ?? test : undefined) },
     processDocs: named('process_docs'), processResults: named('process_results'),
     docToText: field('doc_to_text'), docToTarget: field('doc_to_target'), docToChoice: field('doc_to_choice'),
+    decontaminationQuery: value.should_decontaminate === true ? field('doc_to_decontamination_query') : undefined,
     description: text('description') ?? '', genPrefix: text('gen_prefix'), targetDelimiter, fewshotDelimiter, numFewshot: whole('num_fewshot', 0),
     fewshot: {
       sampler, samples: fewshot.samples as TaskConfig['fewshot']['samples'], indices: fewshot.fewshot_indices as readonly number[] | undefined,

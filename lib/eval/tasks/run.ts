@@ -32,6 +32,8 @@ export interface RunTaskOptions {
   readonly metrics?: Readonly<Record<string, CustomMetric>>;
   /** Where answers are kept, so that a run that was interrupted goes on. */
   readonly cache?: string;
+  /** Says which of these rows' texts (by place) stand in training rows: scores are then also given without them. */
+  readonly findSeen?: (texts: readonly string[]) => Promise<ReadonlySet<number>>;
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -59,6 +61,8 @@ export interface TaskReport {
   readonly rows: number;
   readonly shots: number;
   readonly scores: readonly TaskScore[];
+  /** The same over rows whose text stands in no training row; absent where none does, or nobody looked. */
+  readonly clean?: { readonly rows: number; readonly scores: readonly TaskScore[] };
   readonly samples: readonly TaskSample[];
   /** Answers that came from the cache. */
   readonly cached: number;
@@ -82,6 +86,7 @@ export async function runTask(task: TaskConfig, model: TaskModel, options: RunTa
     const context = shots === 0 && task.outputType === 'loglikelihood_rolling' ? '' : prompts.context(doc, shots);
     return { doc, contexts: typeof context === 'string' ? [context] : context, requests: requestsOf(task, prompts, doc, context) };
   });
+  const seen = await options.findSeen?.(docs.map((doc) => queryOf(task, prompts, doc))) ?? new Set<number>();
   const cache = await AnswerCache.open(options.cache);
   const answers = await answer(model, plans.flatMap(({ requests }) => requests), cache, options);
 
@@ -94,13 +99,25 @@ export async function runTask(task: TaskConfig, model: TaskModel, options: RunTa
       [name, scoreRow(task, prompts, doc, instances.map((instance) => unwrap(apply(instance, doc), name, task)), custom)]));
     return { row, contexts, answers: own, target: task.docToTarget === undefined ? null : prompts.target(doc), scores };
   });
-  const scores = filters.flatMap(({ name }) => Object.keys(samples[0]!.scores[name]!).map((metric): TaskScore => {
-    const items = samples.map((sample) => sample.scores[name]![metric]);
+  const scoresOf = (rows: readonly TaskSample[]): TaskScore[] => filters.flatMap(({ name }) => Object.keys(rows[0]!.scores[name]!).map((metric): TaskScore => {
+    const items = rows.map((sample) => sample.scores[name]![metric]);
     const own = custom[metric]?.aggregate;
     const { value, stderr } = own === undefined ? aggregate(aggregations.get(metric) ?? 'mean', items, draws) : { value: own(items as number[]), stderr: undefined };
     return { metric, filter: name, value, stderr: stderr ?? null, higherIsBetter: task.metrics.find((entry) => entry.metric === metric)?.higherIsBetter ?? moreIsBetter(metric) };
   }));
-  return { task: task.task, version: task.version ?? null, rows: docs.length, shots, scores, samples, cached: cache.hits };
+  const unseen = samples.filter(({ row }) => !seen.has(row));
+  return {
+    task: task.task, version: task.version ?? null, rows: docs.length, shots, scores: scoresOf(samples),
+    ...(seen.size === 0 || unseen.length === 0 ? {} : { clean: { rows: unseen.length, scores: scoresOf(unseen) } }),
+    samples, cached: cache.hits,
+  };
+}
+
+/** What of a row must not stand in training rows: its question, or its text where nothing is asked. */
+function queryOf(task: TaskConfig, prompts: TaskPrompts, doc: Doc): string {
+  if (task.decontaminationQuery !== undefined) return String(prompts.text(doc, task.decontaminationQuery));
+  const asked = task.docToText === undefined ? '' : String(prompts.text(doc));
+  return asked === '' && task.docToTarget !== undefined ? String(prompts.target(doc)) : asked;
 }
 
 async function openDocs(task: TaskConfig, shots: number, options: RunTaskOptions, functions: TaskFunctions): Promise<{ docs: readonly Doc[]; prompts: TaskPrompts }> {
