@@ -13,13 +13,13 @@ import type { TextOptions } from '../data/row.js';
 import { SOURCE_START } from '../data/source.js';
 import { EngineError } from '../errors.js';
 import type { CurateConfig } from './curate-config.js';
-import { examine } from './examine.js';
+import { examine, readUnits } from './examine.js';
 import { hashFiles } from './lineage.js';
 import type { LineageFile } from './lineage.js';
 import type { Examination, ExamineOptions } from './examine.js';
 import type { PiiKind } from './pii/detect.js';
 import { Pseudonyms } from './pii/pseudonyms.js';
-import { isLines, readBytesRows } from './raw-rows.js';
+import { isLines } from './raw-rows.js';
 import type { BytesRow } from './raw-rows.js';
 
 /** One line of removed.jsonl, and (without step and reason) of changed.jsonl. */
@@ -44,7 +44,9 @@ export interface CleanedFile {
   readonly file: string;
   readonly rows: number;
   readonly kept: number;
-  /** Of the file's bytes; of its lines, where it is compressed or no JSON Lines. */
+  /** Rows keep the file's own lines; else they are lines of JSON, made of what was read (CSV, Parquet, threads of trees …). */
+  readonly ownLines: boolean;
+  /** Of the file's bytes; of its lines, where it is compressed or has no lines of its own. */
   readonly sha256: string;
   readonly bytes: number;
   readonly byteOrderMark: boolean;
@@ -111,16 +113,16 @@ class Lines {
 }
 
 async function write(
-  { files, decisions }: Examination, config: CurateConfig, folder: string, findings: string, options: TextOptions & { readonly signal?: AbortSignal | undefined },
+  { files, decisions, trees }: Examination, config: CurateConfig, folder: string, findings: string, options: TextOptions & { readonly signal?: AbortSignal | undefined },
 ): Promise<CleanReport> {
   const kept = new Lines(join(folder, CLEAN_FILES.kept));
   const removed = new Lines(join(folder, CLEAN_FILES.removed));
   const changed = new Lines(join(folder, CLEAN_FILES.changed));
   const details = detailsOf(findings);
-  const tallies = await Promise.all(files.map(tallyOf));
+  const tallies = await Promise.all(files.map((file) => tallyOf(file, trees === undefined && isLines(file))));
   const pseudonyms = new Map<string, number>();
   let changes = 0;
-  for await (const { rows } of readBytesRows(files, SOURCE_START, options as TextOptions)) {
+  for await (const { rows } of readUnits(files, trees, SOURCE_START, options)) {
     options.signal?.throwIfAborted();
     for (const row of rows) {
       if (row.index >= decisions.count) throw changedMeanwhile(files[row.file]!);
@@ -193,9 +195,9 @@ interface Tally {
   result(): CleanedFile;
 }
 
-async function tallyOf(file: string): Promise<Tally> {
+async function tallyOf(file: string, ownLines: boolean): Promise<Tally> {
   const hash: Hash = createHash('sha256');
-  const byteOrderMark = isLines(file) && !/\.(?:gz|zst)$/i.test(file) && (await startOf(file)).equals(Buffer.from([0xef, 0xbb, 0xbf]));
+  const byteOrderMark = ownLines && !/\.(?:gz|zst)$/i.test(file) && (await startOf(file)).equals(Buffer.from([0xef, 0xbb, 0xbf]));
   if (byteOrderMark) hash.update(Buffer.from([0xef, 0xbb, 0xbf]));
   let rows = 0;
   let bytes = byteOrderMark ? 3 : 0;
@@ -209,7 +211,7 @@ async function tallyOf(file: string): Promise<Tally> {
       ended = end !== '';
     },
     result() {
-      return { file, rows, kept: tally.kept, sha256: hash.digest('hex'), bytes, byteOrderMark, ended };
+      return { file, rows, kept: tally.kept, ownLines, sha256: hash.digest('hex'), bytes, byteOrderMark, ended };
     },
   };
   return tally;

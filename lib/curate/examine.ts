@@ -19,7 +19,9 @@ import { minHashOptions } from './minhash-options.js';
 import { native } from './native.js';
 import { clustersOf } from './near-duplicates.js';
 import { readBytesRows } from './raw-rows.js';
+import type { BytesBatch } from './raw-rows.js';
 import { applyBudget, removeExact, removeNear } from './remove.js';
+import { readThreadRows, treesOf } from './thread-rows.js';
 import { Signatures } from './signatures.js';
 
 export interface ExamineOptions extends TextOptions, Reading {
@@ -43,6 +45,8 @@ export interface Examination {
   readonly files: readonly string[];
   readonly decisions: Decisions;
   readonly detection: Detection | undefined;
+  /** Set where rows are threads of message trees. */
+  readonly trees: Detection | undefined;
   /** The first rows of each reason that has to do with a row alone. */
   readonly examples: readonly Example[];
   readonly measures?: Measures;
@@ -65,7 +69,8 @@ const EXAMPLES = 3;
 export async function examine(files: readonly string[], config: CurateConfig, options: ExamineOptions = {}): Promise<Examination> {
   const { signal, threads, state: folder, onProgress } = options;
   const index = config.decontaminate === false ? undefined : await evaluationIndex(config.decontaminate, files, options);
-  const judge = new Judge(config, files, options, index);
+  const trees = await treesOf(files, options.format, options);
+  const judge = new Judge(config, files, trees === undefined ? options : {}, index);
   const signatures = config.near === false ? undefined
     : new Signatures(minHashOptions(config.near.preset, config.near.threshold === undefined ? {} : { threshold: config.near.threshold }));
   const key = folder === undefined ? '' : await identity(files, config, options);
@@ -84,7 +89,7 @@ export async function examine(files: readonly string[], config: CurateConfig, op
   const shown = new Map<string, number>();
   let last = performance.now();
   let bytes = 0;
-  for await (const { rows, after } of readBytesRows(files, saved?.state.position ?? SOURCE_START, { ...options, ...(signal === undefined ? {} : { signal }) } as TextOptions)) {
+  for await (const { rows, after } of readUnits(files, trees, saved?.state.position ?? SOURCE_START, options)) {
     signal?.throwIfAborted();
     const judged = await judge.batch(rows, signal);
     const first = decisions.count;
@@ -129,10 +134,18 @@ export async function examine(files: readonly string[], config: CurateConfig, op
   }
   applyBudget(decisions, config.budget);
   return {
-    files, decisions, detection: judge.detection, examples, resumedFrom: saved?.state.position.index ?? 0,
+    files, decisions, trees, detection: trees ?? judge.detection, examples, resumedFrom: saved?.state.position.index ?? 0,
     ...(meters === undefined ? {} : { measures: meters.result() }),
     ...(index === undefined ? {} : { evaluation: { rows: index.rows, tooShort: index.tooShort } }),
   };
+}
+
+/** Rows as they are judged one by one: those of the files, or threads of their trees. */
+export function readUnits(
+  files: readonly string[], trees: Detection | undefined, from: SourcePosition, { textSplit, signal }: Pick<ExamineOptions, 'textSplit' | 'signal'>,
+): AsyncGenerator<BytesBatch> {
+  const options = { ...(textSplit === undefined ? {} : { textSplit }), ...(signal === undefined ? {} : { signal }) };
+  return trees === undefined ? readBytesRows(files, from, options) : readThreadRows(files, from, trees, options);
 }
 
 async function evaluationIndex({ against, mode }: Exclude<CurateConfig['decontaminate'], false>, files: readonly string[], { format, fields, roles, textSplit }: ExamineOptions): Promise<Decontaminator> {

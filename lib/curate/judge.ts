@@ -3,7 +3,7 @@ import type { FieldNames, RoleNames } from '../data/formats/fields.js';
 import { detect, toRecord } from '../data/formats/format.js';
 import type { DataFormat, Detection } from '../data/formats/format.js';
 import type { RawRow } from '../data/source.js';
-import { dataError, isEngineError } from '../errors.js';
+import { isEngineError } from '../errors.js';
 import type { DataRecord } from '../record.js';
 import { checkChat, rowScore } from './chat.js';
 import type { ChatCheck } from './chat.js';
@@ -104,11 +104,8 @@ export class Judge {
     const first = rows.filter(({ value }) => value !== undefined).slice(0, LOOKED_AT).map((row) => this.#raw(row));
     if (first.length === 0) return undefined;
     const { format, fields, roles } = this.#reading;
-    const detection = detect(first, { ...(fields === undefined ? {} : { fields }), ...(roles === undefined ? {} : { roles }) },
+    return detect(first, { ...(fields === undefined ? {} : { fields }), ...(roles === undefined ? {} : { roles }) },
       format === 'auto' ? undefined : format);
-    if (detection.format !== 'oasst' && detection.format !== 'oasst-pairs') return detection;
-    throw dataError({ file: first[0]!.file }, 'expected rows that stand alone, came message trees (oasst), whose rows belong together. ' +
-      'Turn them into conversations first, or clean what was made from them');
   }
 
   #record(row: BytesRow): DataRecord {

@@ -1,5 +1,6 @@
 // Rows together with their bytes as they stand in the file, so that what is kept stays as it was and what is removed can be put
 // back byte for byte. JSON Lines keep their own bytes; rows of other formats become lines of JSON, and those are what is kept.
+import type { BadRow } from '../data/bad-rows.js';
 import { LONGEST_ROW, decodeUtf8, readChunks } from '../data/bytes.js';
 import { parseRow } from '../data/json-row.js';
 import type { Row } from '../data/json-row.js';
@@ -48,20 +49,26 @@ export async function* readBytesRows(
       }
       continue;
     }
-    const bad: { row: number; reason: string; raw: Buffer }[] = [];
-    const source = new Source([name], { ...options, onBad: (row) => bad.push({ row: row.row ?? 0, reason: row.reason, raw: row.raw ?? Buffer.alloc(0) }) });
-    const badRow = (one: { row: number; reason: string; raw: Buffer }): BytesRow =>
-      ({ raw: Buffer.from(JSON.stringify({ bad: one.raw.toString('base64') })), end: '\n', file, row: one.row, index: index++, bad: one.reason });
+    const bad: BadRow[] = [];
+    const source = new Source([name], { ...options, onBad: (one) => bad.push(one) });
+    const take = (one: BadRow): BytesRow => ({ ...badRow(one, file), index: index++ });
     for await (const batch of source.batches({ file: 0, at, index: 0 }, options.signal)) {
       const rows: BytesRow[] = [];
       for (const { value, row, text } of batch) {
-        while (bad.length > 0 && bad[0]!.row < row) rows.push(badRow(bad.shift()!));
+        while (bad.length > 0 && (bad[0]!.row ?? 0) < row) rows.push(take(bad.shift()!));
         rows.push({ raw: Buffer.from(text ?? JSON.stringify(value)), end: '\n', file, row, index: index++, value });
       }
       yield { rows, after: { file, at: batch.at(-1)!.after.at, index } };
     }
-    if (bad.length > 0) yield { rows: bad.map(badRow), after: { file: file + 1, at: SOURCE_START.at, index } };
+    if (bad.length > 0) yield { rows: bad.map(take), after: { file: file + 1, at: SOURCE_START.at, index } };
   }
+}
+
+/** A row that some reader refused, as it is kept. */
+export function badRow({ row = 0, reason, raw = Buffer.alloc(0) }: BadRow, file: number): Omit<BytesRow, 'index'> {
+  const text = raw.toString('utf8');
+  const kept = Buffer.from(text).equals(raw) ? { bad: text } : { badBase64: raw.toString('base64') };
+  return { raw: Buffer.from(JSON.stringify(kept)), end: '\n', file, row, bad: reason };
 }
 
 function parsed(raw: Buffer, file: string, row: number): { readonly value: Row } | { readonly bad: string } {

@@ -19,7 +19,7 @@ export interface UndoOptions {
 }
 
 export interface UndoReport {
-  readonly files: readonly { readonly file: string; readonly restored: string; readonly rows: number; readonly identical: boolean | undefined }[];
+  readonly files: readonly { readonly file: string; readonly restored: string; readonly rows: number; readonly identical: boolean | undefined; readonly ownLines: boolean }[];
   /** Rows put back. */
   readonly putBack: number;
 }
@@ -68,7 +68,7 @@ export async function undoClean(cleaned: string, options: UndoOptions = {}): Pro
     if (identical === false) {
       throw dataError({ file: path }, `is not what ${file.file} was: its hash differs from the one in ${CLEAN_FILES.report}. Was a file of ${folder} changed?`);
     }
-    out.push({ file: file.file, restored: path, rows, identical });
+    out.push({ file: file.file, restored: path, rows, identical, ownLines: file.ownLines });
   }
   return { files: out, putBack };
 }

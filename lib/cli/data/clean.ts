@@ -24,8 +24,8 @@ interface Options extends CurateOptions {
 export async function cleanCommand(output: Output, options: Options, ...names: (string | readonly string[])[]): Promise<number> {
   if (options.undo !== undefined) {
     const undone = await undoClean(options.undo, { to: options.to, steps: options.step });
-    output.result(undone, () => undone.files.map(({ file, restored, rows, identical }) =>
-      `${restored}: ${count(rows)} rows${identical === true ? `, every byte as in ${file}` : ''}`).join('\n'));
+    output.result(undone, () => undone.files.map(({ file, restored, rows, identical, ownLines }) =>
+      `${restored}: ${count(rows)} rows${identical !== true ? '' : ownLines ? `, every byte as in ${file}` : `, every row as it was read from ${file}`}`).join('\n'));
     return EXIT.ok;
   }
   if (options.output === undefined || names.flat().length === 0) {

@@ -116,7 +116,10 @@ function usedFields(raw: RawRow, { format, mapping }: Match): { readonly used: r
 export function toRecord(raw: RawRow, format: DataFormat, mapping: Mapping = {}): DataRecord {
   if (format === 'oasst' || format === 'oasst-pairs') {
     const [record] = readTree([raw], format === 'oasst-pairs');
-    if (record === undefined) throw mixedRow(raw, format, format);
+    if (record === undefined) {
+      throw dataError({ file: raw.file, row: raw.row },
+        'expected a row that stands alone, came a message of a tree whose others lie in other rows. Write its threads first: whetstone data clean FILES --output DIR');
+    }
     return record;
   }
   const { needed, example, read } = RULES[format];
