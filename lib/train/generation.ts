@@ -4,33 +4,18 @@
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../errors.js';
-import { finalNumber, numbersAgree } from '../eval/answers/numbers.js';
 import { constrain } from '../eval/constrain/constraint.js';
 import type { Constraint } from '../eval/constrain/constraint.js';
 import type { JsonSchema } from '../eval/constrain/json-schema.js';
 import { generateText } from '../eval/generate.js';
 import type { GenerateOptions } from '../eval/generate.js';
 import type { SequenceSet } from '../pack/plan.js';
-import { answerF1, exactMatch, RougeScorer, sentenceChrf } from '../score/index.js';
 import type { Sequence } from '../batch.js';
 import type { Config } from './config/schema.js';
+import { scoresOf } from './generation-scores.js';
+import type { AnswerScore } from './generation-scores.js';
 import type { CustomMetric, MetricValue } from './metric.js';
 import type { Parts } from './open.js';
-
-type Name = Config['generate']['metrics'][number];
-
-const rouge = new RougeScorer({ types: ['rougeL'] });
-const SCORES: Readonly<Record<Name, (said: string, expected: string) => number>> = {
-  exactMatch: (said, expected) => exactMatch(said, [expected]),
-  answerF1: (said, expected) => answerF1(said, [expected], 1),
-  numberMatch: (said, expected) => {
-    const [a, b] = [finalNumber(said), finalNumber(expected)];
-    return a !== undefined && b !== undefined && numbersAgree(a, b) ? 1 : 0;
-  },
-  rougeL: (said, expected) => rouge.score(expected, said).rougeL.fmeasure,
-  chrf: (said, expected) => sentenceChrf(said, expected).score,
-  length: (said) => Array.from(said).length,
-};
 
 export interface GenerationCase {
   /** Which row of the set. */
@@ -66,6 +51,7 @@ export async function planGeneration(config: Config, parts: Parts, valid: Sequen
       { code: 'ERR_CONFIG', key: 'generate.maxNewTokens' });
   }
   const wanted = await constraintOf(generate);
+  const scores = await scoresOf(generate.metrics);
   const sampling: GenerateOptions & { readonly atOnce: number } = {
     maxNewTokens: generate.maxNewTokens, temperature: generate.temperature, seed: BigInt(config.train.seed), stopTokens, stopStrings: generate.stop, atOnce: generate.atOnce,
     ...(wanted === undefined ? {} : { constraint: constrain(wanted, tokenizer, { stopTokens, vocabulary: spec.vocabulary }) }),
@@ -75,7 +61,7 @@ export async function planGeneration(config: Config, parts: Parts, valid: Sequen
   return {
     cases,
     room: { cacheTokens: atOnce * (Math.max(...cases.map(({ prompt }) => prompt.length)) + generate.maxNewTokens), cacheSequences: atOnce },
-    metrics: metricsOf(config, cases, sampling, parts, file),
+    metrics: metricsOf(scores, cases, sampling, parts, file),
     rewind: async (step) => {
       const lines = (await readFile(file, 'utf8').catch(() => '')).split('\n').filter((line) => Number(/^\{"step":(\d+),.*\}$/.exec(line)?.[1] ?? Infinity) <= step);
       await writeFile(file, lines.map((line) => `${line}\n`).join(''));
@@ -84,7 +70,7 @@ export async function planGeneration(config: Config, parts: Parts, valid: Sequen
 }
 
 /** All metrics of one validation come from one generation. */
-function metricsOf(config: Config, cases: readonly GenerationCase[], sampling: GenerateOptions & { readonly atOnce: number }, parts: Parts, file: string): Record<string, CustomMetric> {
+function metricsOf(scores: ReadonlyMap<string, AnswerScore>, cases: readonly GenerationCase[], sampling: GenerateOptions & { readonly atOnce: number }, parts: Parts, file: string): Record<string, CustomMetric> {
   let last: { readonly step: number; readonly texts: Promise<readonly string[]> } | undefined;
   const write = async ({ session, slot, step, signal }: Parameters<CustomMetric['measure']>[0]): Promise<readonly string[]> => {
     const texts = (await generateText(session, parts.tokenizer, cases.map(({ prompt }) => ({ tokens: prompt, slot })), { ...sampling, signal })).map(({ text }) => text);
@@ -92,13 +78,12 @@ function metricsOf(config: Config, cases: readonly GenerationCase[], sampling: G
       `${JSON.stringify({ step, row, prompt: parts.tokenizer.decode(prompt), expected, said: texts[i] })}\n`).join(''));
     return texts;
   };
-  const { metrics } = config.generate;
-  return Object.fromEntries(metrics.map((name): [string, CustomMetric] => [name, {
-    better: 'larger',
+  return Object.fromEntries([...scores].map(([name, { score, better }]): [string, CustomMetric] => [name, {
+    better,
     measure: async (at) => {
       if (last?.step !== at.step) last = { step: at.step, texts: write(at) };
       const texts = await last.texts;
-      return meanOf(texts.map((text, i) => SCORES[name](text.trim(), cases[i]!.expected.trim())));
+      return meanOf(texts.map((text, i) => score(text.trim(), cases[i]!.expected.trim(), { row: cases[i]!.row + 1, prompt: parts.tokenizer.decode(cases[i]!.prompt) })));
     },
   }]));
 }

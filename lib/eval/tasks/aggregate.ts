@@ -1,7 +1,8 @@
-// From the scores of rows to one number and its standard error: means by formula, everything else by the bootstrap with
-// the draws that lm-evaluation-harness makes.
+// From the scores of rows to one number, its standard error and its interval: means by formula, everything else by the
+// bootstrap with the draws that lm-evaluation-harness makes.
 
-import { bleu, chrf, matthews, ter } from '../../score/index.js';
+import { bleu, chrf, matthews, ter, wilson } from '../../score/index.js';
+import { percentile } from '../../score/numeric/percentile.js';
 import { dataError } from '../../errors.js';
 import { PythonRandom } from './python-random.js';
 
@@ -10,10 +11,14 @@ type Pair = readonly [number, number];
 type Texts = readonly [target: string, said: string];
 const columns = (items: readonly Texts[]): [string[], string[]] => [items.map(([, said]) => said), items.map(([target]) => target)];
 
+export type Interval = readonly [low: number, high: number];
+
 export interface Aggregated {
   readonly value: number;
-  /** Undefined where there is no way to estimate it. */
+  /** Undefined where the harness gives none, or there is no way to estimate it. */
   readonly stderr: number | undefined;
+  /** At 95 %: Wilson's of a share, 1.96 standard errors around another mean, else percentiles of the bootstrap. */
+  readonly interval: Interval | undefined;
   readonly rows: number;
 }
 
@@ -55,11 +60,31 @@ export function aggregationOf(metric: string, given: string | undefined, file: s
   throw dataError({ file, field: 'metric_list' }, `expected an aggregation out of ${Object.keys(AGGREGATIONS).join(', ')}, came "${name}"`);
 }
 
-/** One number for all rows. `draws` of the bootstrap; 0: no standard errors but the mean's. */
+/** One number for all rows. `draws` of the bootstrap; 0: no standard errors and intervals but the mean's. */
 export function aggregate(name: string, items: readonly unknown[], draws: number): Aggregated {
-  const one = AGGREGATIONS[name]!;
-  const value = one(items as never[]);
-  return { value, rows: items.length, stderr: name === 'mean' ? meanError(items as readonly number[]) : BOOTSTRAPPED.has(name) && draws > 0 ? bootstrap(one, items, CORPUS.has(name) ? Math.min(draws, MOST_CORPUS_DRAWS) : draws) : undefined };
+  if (name === 'mean') return meanOf(items as readonly number[]);
+  const { stderr, ...rest } = aggregateBy(AGGREGATIONS[name]! as (items: readonly unknown[]) => number, items, CORPUS.has(name) ? Math.min(draws, MOST_CORPUS_DRAWS) : draws);
+  return { ...rest, stderr: BOOTSTRAPPED.has(name) ? stderr : undefined };
+}
+
+/** The same by a function of one's own. */
+export function aggregateBy(one: (items: readonly unknown[]) => number, items: readonly unknown[], draws: number): Aggregated {
+  const value = one(items);
+  if (draws === 0 || items.length < 2) return { value, rows: items.length, stderr: undefined, interval: undefined };
+  const drawn = bootstrap(one, items, draws);
+  return { value, rows: items.length, stderr: deviation(drawn), interval: [percentile(drawn, 0.025), percentile(drawn, 0.975)] };
+}
+
+function meanOf(items: readonly number[]): Aggregated {
+  const value = mean(items);
+  const stderr = meanError(items);
+  if (!items.every((item) => item === 0 || item === 1)) return { value, rows: items.length, stderr, interval: around(value, stderr) };
+  const { low, high } = wilson(sum(items), items.length);
+  return { value, rows: items.length, stderr, interval: [low, high] };
+}
+
+export function around(value: number, stderr: number | undefined): Interval | undefined {
+  return stderr === undefined ? undefined : [value - 1.96 * stderr, value + 1.96 * stderr];
 }
 
 /** Standard error of a mean, with n - 1. */
@@ -73,15 +98,15 @@ function deviation(values: readonly number[]): number {
   return Math.sqrt(sum(values.map((value) => (value - middle) ** 2)) / (values.length - 1));
 }
 
-/** Draws with replacement, a thousand for each seed from 0 on. */
-function bootstrap(one: (items: never[]) => number, items: readonly unknown[], draws: number): number {
+/** Values of draws with replacement, a thousand for each seed from 0 on. */
+function bootstrap(one: (items: readonly unknown[]) => number, items: readonly unknown[], draws: number): number[] {
   const chunk = Math.min(1000, draws);
   const values: number[] = [];
   for (let seed = 0; seed < Math.floor(draws / chunk); seed++) {
     const random = new PythonRandom(seed);
-    for (let i = 0; i < chunk; i++) values.push(one(Array.from(random.choices(items.length, items.length), (at) => items[at]) as never[]));
+    for (let i = 0; i < chunk; i++) values.push(one(Array.from(random.choices(items.length, items.length), (at) => items[at])));
   }
-  return deviation(values);
+  return values;
 }
 
 /** How often each class was said for each. */

@@ -1,26 +1,26 @@
-// Reads a task in the YAML of lm-evaluation-harness: its keys with their defaults, `include`, and `!function` by name.
-// A key that is not understood is refused, never ignored.
+// What a task in the YAML of lm-evaluation-harness means: its keys with their defaults. A key that is not understood is
+// refused, never ignored.
 
-import { readFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
-import { parse } from 'yaml';
+import { resolve } from 'node:path';
 import { dataError, describe } from '../../errors.js';
+import { isFunction, YamlFiles } from './yaml.js';
+import type { FunctionName, Plain } from './yaml.js';
 
 export type OutputType = 'multiple_choice' | 'loglikelihood' | 'loglikelihood_rolling' | 'generate_until';
-/** `!function module.name` in the YAML: a TypeScript function of that name is given with the task. */
-export interface FunctionName {
-  readonly functionName: string;
-}
 export type Field = string | number | readonly string[] | Readonly<Record<string, string>> | FunctionName;
 
 export interface TaskConfig {
   readonly file: string;
   readonly task: string;
+  /** What tables show instead of the name. */
+  readonly alias: string | undefined;
   readonly outputType: OutputType;
   readonly datasetPath: string | undefined;
   readonly datasetName: string | undefined;
   readonly datasetKwargs: Readonly<Record<string, unknown>>;
   readonly splits: { readonly test: string | undefined; readonly fewshot: string | undefined };
+  /** A row is never its own example. As in the harness only where the examples' split is named and is the test split. */
+  readonly excludesItself: boolean;
   readonly processDocs: FunctionName | undefined;
   readonly processResults: FunctionName | undefined;
   readonly docToText: Field | undefined;
@@ -53,7 +53,9 @@ export interface TaskConfig {
 
 export interface MetricConfig {
   readonly metric: string;
-  readonly aggregation: string | undefined;
+  /** Where the metric is a function. */
+  readonly function: FunctionName | undefined;
+  readonly aggregation: string | FunctionName | undefined;
   readonly higherIsBetter: boolean | undefined;
   readonly options: Readonly<Record<string, unknown>>;
 }
@@ -73,34 +75,16 @@ const DEFAULT_METRICS: Readonly<Record<OutputType, readonly string[]>> = {
   loglikelihood_rolling: ['word_perplexity', 'byte_perplexity', 'bits_per_byte'], generate_until: ['exact_match'],
 };
 
-type Plain = Readonly<Record<string, unknown>>;
-
 /** Reads and checks a task file. Rejects with ERR_DATA naming the file and the key. */
 export async function readTask(file: string): Promise<TaskConfig> {
-  return checkTask(await readYaml(resolve(file), []), resolve(file));
-}
-
-async function readYaml(file: string, from: readonly string[]): Promise<Plain> {
-  if (from.includes(file)) throw dataError({ file, field: 'include' }, 'includes itself. Remove the include');
-  let value: unknown;
-  try {
-    const tag = { tag: '!function', resolve: (text: string): FunctionName => ({ functionName: text }) };
-    value = parse(await readFile(file, 'utf8'), { customTags: [tag] });
-  } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw dataError({ file }, missing ? 'no such file. Give the path of a task in YAML' : `expected a task in YAML, came ${(error as Error).message}`, { cause: error });
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw dataError({ file }, `expected keys and values, came ${describe(value)}`);
-  const { include, ...own } = value as Plain;
-  let base: Plain = {};
-  for (const name of include === undefined ? [] : [include].flat()) base = { ...base, ...await readYaml(resolve(dirname(file), String(name)), [...from, file]) };
-  return { ...base, ...own };
+  return checkTask(await new YamlFiles().read(file), resolve(file));
 }
 
 /** Checks the keys of a task that was made in code, or read. */
 export function checkTask(value: Plain, file: string): TaskConfig {
   const refuse = (field: string, problem: string): Error => dataError({ file, field }, problem);
-  if (value.group !== undefined || Array.isArray(value.task)) throw refuse('group', 'is a group of tasks. Give the files of its tasks instead');
+  if (value.group !== undefined || Array.isArray(value.task)) throw refuse('group', 'is a group of tasks, expected a single one. Open it with openTasks');
+  if (value.class !== undefined) throw refuse('class', 'is a task written in Python, which cannot be run. Write its parts as TypeScript functions (docs/evaluation.md)');
   const unknown = Object.keys(value).find((key) => !KEYS.has(key));
   if (unknown !== undefined) throw refuse(unknown, 'is not understood. See "Tasks" in docs/evaluation.md for the keys that are');
   if (value.unsafe_code === true) throw refuse('unsafe_code', 'runs the model\'s programs. Use whetstone eval-code for that');
@@ -137,9 +121,10 @@ export function checkTask(value: Plain, file: string): TaskConfig {
   const fewshotDelimiter = text('fewshot_delimiter') ?? '\n\n';
   const targetDelimiter = text('target_delimiter') ?? ' ';
   return {
-    file, outputType, task: text('task') ?? file, datasetPath: text('dataset_path'), datasetName: text('dataset_name'),
+    file, outputType, task: text('task') ?? file, alias: text('task_alias'), datasetPath: text('dataset_path'), datasetName: text('dataset_name'),
     datasetKwargs: (value.dataset_kwargs ?? {}) as Plain,
     splits: { test, fewshot: text('split', fewshot) ?? text('fewshot_split') ?? (fewshot.samples === undefined ? text('training_split') ?? text('validation_split') ?? test : undefined) },
+    excludesItself: (text('split', fewshot) ?? text('fewshot_split')) === text('test_split'),
     processDocs: named('process_docs'), processResults: named('process_results'),
     docToText: field('doc_to_text'), docToTarget: field('doc_to_target'), docToChoice: field('doc_to_choice'),
     decontaminationQuery: value.should_decontaminate === true ? field('doc_to_decontamination_query') : undefined,
@@ -195,10 +180,6 @@ function metricsOf(list: unknown, outputType: OutputType, refuse: Refuse): Metri
     const name = isFunction(metric) ? metric.functionName : metric;
     if (typeof name !== 'string') throw refuse('metric_list', `entry ${i + 1}: expected metric: name, came ${describe(entry)}`);
     if (evaluate === true && name !== 'exact_match') throw refuse('metric_list', `${name} with hf_evaluate: true is not understood`);
-    return { metric: name, aggregation: isFunction(aggregation) ? aggregation.functionName : aggregation as string | undefined, higherIsBetter: higherIsBetter as boolean | undefined, options };
+    return { metric: name, aggregation: aggregation as string | FunctionName | undefined, function: isFunction(metric) ? metric : undefined, higherIsBetter: higherIsBetter as boolean | undefined, options };
   });
-}
-
-export function isFunction(value: unknown): value is FunctionName {
-  return typeof value === 'object' && value !== null && 'functionName' in value;
 }

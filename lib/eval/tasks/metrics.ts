@@ -2,6 +2,7 @@
 // some are pairs that only mean something together (aggregate.ts).
 
 import { dataError, describe } from '../../errors.js';
+import { ownNumber } from '../own-functions.js';
 import type { MetricConfig, TaskConfig } from './config.js';
 import type { LogLikelihood } from './model.js';
 import { pythonRegex, pythonText, wordCount } from './python.js';
@@ -28,19 +29,22 @@ export function checkMetrics(task: TaskConfig, custom: Readonly<Record<string, C
   for (const { metric } of task.metrics) {
     if (custom[metric] !== undefined || KNOWN[task.outputType].includes(metric)) continue;
     throw dataError({ file: task.file, field: 'metric_list' },
-      `expected one of ${KNOWN[task.outputType].join(', ')} for ${task.outputType}, came "${metric}". A metric of your own is given in code: metrics: { '${metric}': { score: (answer, target, row) => … } }`);
+      `expected one of ${KNOWN[task.outputType].join(', ')} for ${task.outputType}, came "${metric}". A metric of your own is a TypeScript function: metric: !function module.name for a module beside the task, or in code metrics: { '${metric}': { score: (answer, target, row) => … } }`);
   }
 }
 
 /** Scores of one row from the (filtered) answers to its requests. */
-export function scoreRow(task: TaskConfig, prompts: TaskPrompts, doc: Doc, answers: readonly unknown[], custom: Readonly<Record<string, CustomMetric>>): RowScores {
+export function scoreRow(
+  task: TaskConfig, prompts: TaskPrompts, { doc, row }: { readonly doc: Doc; readonly row: number }, answers: readonly unknown[], custom: Readonly<Record<string, CustomMetric>>,
+): RowScores {
   if (task.processResults !== undefined) return prompts.call(task.processResults.functionName, doc, answers) as RowScores;
   const base = builtIn(task, prompts, doc, answers, task.metrics.filter(({ metric }) => custom[metric] === undefined));
   const own = task.metrics.filter(({ metric }) => custom[metric] !== undefined);
   if (own.length === 0) return base;
   const answer = answers.length === 1 ? answers[0] : answers;
   const target = prompts.target(doc);
-  return { ...base, ...Object.fromEntries(own.map(({ metric }) => [metric, custom[metric]!.score(answer, target, doc)])) };
+  return { ...base, ...Object.fromEntries(own.map(({ metric }) =>
+    [metric, ownNumber(() => custom[metric]!.score(answer, target, doc), `the metric "${metric}"`, { file: task.file, row: row + 1 })])) };
 }
 
 function builtIn(task: TaskConfig, prompts: TaskPrompts, doc: Doc, answers: readonly unknown[], metrics: readonly MetricConfig[]): RowScores {

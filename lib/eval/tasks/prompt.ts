@@ -2,16 +2,27 @@
 // as lm-evaluation-harness joins it, and examples are drawn as its samplers draw them.
 
 import { dataError, describe } from '../../errors.js';
-import { isFunction } from './config.js';
+import { chatText, plainText } from './chat.js';
+import type { Message, TaskChat } from './chat.js';
 import type { Field, TaskConfig } from './config.js';
 import { endsWithSpace, isDigits, pythonLiteral, startsWithSpace } from './python.js';
 import { PythonRandom } from './python-random.js';
 import { TaskTemplate } from './template.js';
 import type { Doc } from './template.js';
+import { isFunction } from './yaml.js';
 
 /** TypeScript stand-ins for the Python functions that a task names. */
 export type TaskFunctions = Readonly<Record<string, (...args: never[]) => unknown>>;
 export type Target = string | number | readonly (string | number)[];
+
+export interface PromptOptions {
+  readonly seed: number;
+  readonly functions: TaskFunctions;
+  /** Said before the task's description. */
+  readonly system?: string | undefined;
+  /** Prompts go through a chat template. */
+  readonly chat?: TaskChat | undefined;
+}
 
 /** Reads the fields of rows of one task. */
 export class TaskPrompts {
@@ -22,16 +33,20 @@ export class TaskPrompts {
   readonly #random: PythonRandom;
   readonly #pool: readonly Doc[];
   readonly #excludes: boolean;
+  readonly #system: string;
+  readonly #chat: TaskChat | undefined;
 
   /** `first`: the first row, whose fields are those of all. `examples`: rows that few-shot examples come from. */
-  constructor(task: TaskConfig, first: Doc, examples: readonly Doc[], options: { readonly seed: number; readonly functions: TaskFunctions }) {
+  constructor(task: TaskConfig, first: Doc, examples: readonly Doc[], options: PromptOptions) {
     this.#task = task;
+    this.#system = options.system ?? '';
+    this.#chat = options.chat;
     this.#functions = options.functions;
     this.#features = new Set(Object.keys(first));
     this.#random = new PythonRandom(options.seed);
     const { indices } = task.fewshot;
     this.#pool = indices === undefined ? examples : indices.map((index) => examples[index]!);
-    this.#excludes = task.splits.fewshot === task.splits.test;
+    this.#excludes = task.excludesItself;
   }
 
   text(doc: Doc, field = this.#task.docToText): string | number {
@@ -63,28 +78,30 @@ export class TaskPrompts {
   /** What the model reads for a row; several texts where the row's choices are questions instead of answers. */
   context(doc: Doc, shots: number): string | readonly string[] {
     const task = this.#task;
-    let text = task.description === '' ? '' : this.#resolve(doc, task.description);
-    for (const example of this.#examples(doc, shots)) text += this.#example(example);
+    const description = task.description === '' ? '' : this.#resolve(doc, task.description);
+    const system = joined(this.#system, description, task.fewshotDelimiter);
+    const before: Message[] = system === '' ? [] : [{ role: 'system', content: system, delimiter: '' }];
+    for (const example of this.#examples(doc, shots)) before.push(...this.#example(example));
     const question = this.text(doc);
     const prefix = task.genPrefix === undefined ? '' : this.#resolve(doc, task.genPrefix);
-    if (typeof question === 'number') return this.choices(doc).map((choice) => text + joinPrefix(choice, prefix, ''));
-    return text + joinPrefix(question, prefix, task.targetDelimiter);
+    const ask = (text: string, delimiter: string): string => {
+      const messages = [...before, ...turn(text, undefined, { prefix, delimiter, after: '' })];
+      return this.#chat === undefined ? plainText(messages) : chatText(messages, this.#chat, prefix !== '');
+    };
+    return typeof question === 'number' ? this.choices(doc).map((choice) => ask(choice, '')) : ask(question, task.targetDelimiter);
   }
 
   /** A question with its answer and the delimiters around them. */
-  #example(doc: Doc): string {
+  #example(doc: Doc): readonly Message[] {
     const { fewshot } = this.#task;
     const question = this.text(doc, fewshot.docToText);
     const choices = fewshot.docToChoice === undefined ? undefined : this.choices(doc, fewshot.docToChoice);
     const answer = this.target(doc, fewshot.docToTarget);
     const asked = typeof question === 'number' ? choices![question]! : question;
     const told = typeof answer === 'number' && choices !== undefined && typeof question !== 'number' ? choices[answer] : Array.isArray(answer) ? answer[0] : answer;
-    const prefix = fewshot.genPrefix === undefined ? '' : this.#resolve(doc, fewshot.genPrefix);
-    if (told === '') return asked + (prefix === '' ? '' : joinPrefix('', prefix, ''));
     if (typeof told !== 'string') throw dataError({ file: this.#task.file, field: 'doc_to_target' }, `expected text for a few-shot example, came ${describe(told)}`);
-    const delimiter = prefix === '' || needsDelimiter(asked, prefix) ? fewshot.targetDelimiter : '';
-    const joined = prefix === '' ? told : needsDelimiter(prefix, told) ? `${prefix} ${told}` : prefix + told;
-    return asked + delimiter + joined + fewshot.fewshotDelimiter;
+    const prefix = fewshot.genPrefix === undefined ? '' : this.#resolve(doc, fewshot.genPrefix);
+    return turn(asked, answer === '' ? undefined : told, { prefix, delimiter: fewshot.targetDelimiter, after: fewshot.fewshotDelimiter });
   }
 
   #examples(doc: Doc, shots: number): readonly Doc[] {
@@ -120,7 +137,7 @@ export class TaskPrompts {
   call(name: string, ...args: readonly unknown[]): unknown {
     const own = this.#functions[name];
     if (own !== undefined) return own(...args as never[]);
-    throw dataError({ file: this.#task.file }, `names the Python function "${name}", which cannot be run. Give a TypeScript one: functions: { '${name}': (doc) => … }`);
+    throw dataError({ file: this.#task.file }, `names the Python function "${name}", which cannot be run. Write it in TypeScript: as an export of ${name.split('.').slice(0, -1).join('/')}.ts beside the task, or in code as functions: { '${name}': (doc) => … }`);
   }
 
   #template(text: string, field: string): TaskTemplate {
@@ -134,6 +151,15 @@ function needsDelimiter(before: string, after: string): boolean {
   return before !== '' && !(endsWithSpace(before) || startsWithSpace(after));
 }
 
-function joinPrefix(question: string, prefix: string, delimiter: string): string {
-  return prefix === '' ? question : question + (needsDelimiter(question, prefix) ? delimiter : '') + prefix;
+/** Both texts, with a delimiter where neither has white space at the seam. */
+function joined(before: string, after: string, delimiter: string): string {
+  return before === '' || after === '' ? before + after : before + (needsDelimiter(before, after) ? delimiter : '') + after;
+}
+
+/** What is asked, and what is answered or how the answer begins. */
+function turn(asked: string, told: string | undefined, { prefix, delimiter, after }: { readonly prefix: string; readonly delimiter: string; readonly after: string }): readonly Message[] {
+  const apart = prefix === '' ? told !== undefined : needsDelimiter(asked, prefix);
+  const user: Message = { role: 'user', content: asked, delimiter: apart ? delimiter : '' };
+  if (told !== undefined) return [user, { role: 'assistant', content: joined(prefix, told, ' '), delimiter: after }];
+  return prefix === '' ? [user] : [user, { role: 'assistant', content: prefix, delimiter: '' }];
 }

@@ -2,18 +2,22 @@
 // filters to scores, scores to numbers with their standard errors.
 
 import { dataError } from '../../errors.js';
-import { aggregate, aggregationOf } from './aggregate.js';
+import { ownNumber } from '../own-functions.js';
+import { aggregate, aggregateBy, aggregationOf } from './aggregate.js';
+import type { Aggregated, Interval } from './aggregate.js';
 import { AnswerCache } from './cache.js';
-import type { TaskConfig } from './config.js';
-import { isFunction } from './config.js';
+import type { TaskChat } from './chat.js';
+import type { MetricConfig, TaskConfig } from './config.js';
 import { readSplit } from './docs.js';
 import { makeFilters } from './filters.js';
 import { checkMetrics, moreIsBetter, scoreRow } from './metrics.js';
 import type { CustomMetric, RowScores } from './metrics.js';
 import type { GenerationRequest, TaskModel } from './model.js';
 import { TaskPrompts } from './prompt.js';
+import { endsWithSpace } from './python.js';
 import type { TaskFunctions } from './prompt.js';
 import type { Doc } from './template.js';
+import { isFunction } from './yaml.js';
 
 export interface RunTaskOptions {
   /** Few-shot examples; over the task's num_fewshot. */
@@ -30,6 +34,10 @@ export interface RunTaskOptions {
   readonly functions?: TaskFunctions;
   /** Metrics by name, for those in metric_list that are not built in. */
   readonly metrics?: Readonly<Record<string, CustomMetric>>;
+  /** Said before the task's description: what the harness calls system_instruction. */
+  readonly system?: string;
+  /** Prompts go through the model's chat template. */
+  readonly chat?: TaskChat;
   /** Where answers are kept, so that a run that was interrupted goes on. */
   readonly cache?: string;
   /** Says which of these rows' texts (by place) stand in training rows: scores are then also given without them. */
@@ -43,6 +51,8 @@ export interface TaskScore {
   readonly filter: string;
   readonly value: number;
   readonly stderr: number | null;
+  /** At 95 %. */
+  readonly interval: Interval | null;
   readonly higherIsBetter: boolean | null;
 }
 
@@ -60,6 +70,8 @@ export interface TaskReport {
   readonly version: string | number | null;
   readonly rows: number;
   readonly shots: number;
+  /** Prompts went through a chat template. */
+  readonly chat: boolean;
   readonly scores: readonly TaskScore[];
   /** The same over rows whose text stands in no training row; absent where none does, or nobody looked. */
   readonly clean?: { readonly rows: number; readonly scores: readonly TaskScore[] };
@@ -79,12 +91,12 @@ const CHUNK = 64;
 export async function runTask(task: TaskConfig, model: TaskModel, options: RunTaskOptions = {}): Promise<TaskReport> {
   const { functions = {}, metrics: custom = {}, draws = 1000, shots = task.numFewshot } = options;
   checkMetrics(task, custom);
-  const aggregations = new Map(task.metrics.map(({ metric, aggregation }) => [metric, custom[metric] === undefined && task.processResults === undefined ? aggregationOf(metric, aggregation, task.file) : undefined]));
+  const together = new Map(task.metrics.map((metric) => [metric.metric, combinerOf(task, metric, options)]));
   const filters = makeFilters(task);
   const { docs, prompts } = await openDocs(task, shots, options, functions);
   const plans = docs.map((doc) => {
     const context = shots === 0 && task.outputType === 'loglikelihood_rolling' ? '' : prompts.context(doc, shots);
-    return { doc, contexts: typeof context === 'string' ? [context] : context, requests: requestsOf(task, prompts, doc, context) };
+    return { doc, contexts: typeof context === 'string' ? [context] : context, requests: requestsOf(task, prompts, doc, context, options.chat !== undefined) };
   });
   const seen = await options.findSeen?.(docs.map((doc) => queryOf(task, prompts, doc))) ?? new Set<number>();
   const cache = await AnswerCache.open(options.cache);
@@ -96,18 +108,16 @@ export async function runTask(task: TaskConfig, model: TaskModel, options: RunTa
     // Repeats of one request are one instance's answers; different requests are instances of their own.
     const instances = task.outputType === 'generate_until' ? [own] : own.map((one) => [one]);
     const scores = Object.fromEntries(filters.map(({ name, apply }) =>
-      [name, scoreRow(task, prompts, doc, instances.map((instance) => unwrap(apply(instance, doc), name, task)), custom)]));
+      [name, scoreRow(task, prompts, { doc, row }, instances.map((instance) => unwrap(apply(instance, doc), name, task)), custom)]));
     return { row, contexts, answers: own, target: task.docToTarget === undefined ? null : prompts.target(doc), scores };
   });
   const scoresOf = (rows: readonly TaskSample[]): TaskScore[] => filters.flatMap(({ name }) => Object.keys(rows[0]!.scores[name]!).map((metric): TaskScore => {
-    const items = rows.map((sample) => sample.scores[name]![metric]);
-    const own = custom[metric]?.aggregate;
-    const { value, stderr } = own === undefined ? aggregate(aggregations.get(metric) ?? 'mean', items, draws) : { value: own(items as number[]), stderr: undefined };
-    return { metric, filter: name, value, stderr: stderr ?? null, higherIsBetter: task.metrics.find((entry) => entry.metric === metric)?.higherIsBetter ?? moreIsBetter(metric) };
+    const { value, stderr, interval } = (together.get(metric) ?? byMean)(rows.map((sample) => sample.scores[name]![metric]), draws);
+    return { metric, filter: name, value, stderr: stderr ?? null, interval: interval ?? null, higherIsBetter: task.metrics.find((entry) => entry.metric === metric)?.higherIsBetter ?? moreIsBetter(metric) };
   }));
   const unseen = samples.filter(({ row }) => !seen.has(row));
   return {
-    task: task.task, version: task.version ?? null, rows: docs.length, shots, scores: scoresOf(samples),
+    task: task.task, version: task.version ?? null, rows: docs.length, shots, chat: options.chat !== undefined, scores: scoresOf(samples),
     ...(seen.size === 0 || unseen.length === 0 ? {} : { clean: { rows: unseen.length, scores: scoresOf(unseen) } }),
     samples, cached: cache.hits,
   };
@@ -120,11 +130,27 @@ function queryOf(task: TaskConfig, prompts: TaskPrompts, doc: Doc): string {
   return asked === '' && task.docToTarget !== undefined ? String(prompts.target(doc)) : asked;
 }
 
+type Combiner = (items: readonly unknown[], draws: number) => Aggregated;
+
+const byMean: Combiner = (items, draws) => aggregate('mean', items, draws);
+
+/** How the scores of rows become one number: by a function of the user's own, or by a name. */
+function combinerOf(task: TaskConfig, { metric, aggregation }: MetricConfig, { metrics = {}, functions = {} }: RunTaskOptions): Combiner {
+  const named = isFunction(aggregation) ? aggregation.functionName : undefined;
+  const own = metrics[metric]?.aggregate ?? (named === undefined ? undefined : functions[named] as ((items: readonly unknown[]) => number) | undefined);
+  if (own !== undefined) return (items, draws) => aggregateBy((part) => ownNumber(() => own(part as number[]), `the aggregate of "${metric}"`, { file: task.file, field: 'metric_list' }), items, draws);
+  if (named !== undefined) {
+    throw dataError({ file: task.file, field: 'metric_list' }, `names the Python function "${named}". Write it in TypeScript beside the task, or in code as functions: { '${named}': (scores) => … }`);
+  }
+  const name = aggregationOf(metrics[metric] === undefined ? metric : 'mean', aggregation as string | undefined, task.file);
+  return (items, draws) => aggregate(name, items, draws);
+}
+
 async function openDocs(task: TaskConfig, shots: number, options: RunTaskOptions, functions: TaskFunctions): Promise<{ docs: readonly Doc[]; prompts: TaskPrompts }> {
   const process = (docs: readonly Doc[]): readonly Doc[] => {
     if (task.processDocs === undefined) return docs;
     const own = functions[task.processDocs.functionName];
-    if (own === undefined) throw dataError({ file: task.file, field: 'process_docs' }, `names the Python function "${task.processDocs.functionName}". Give a TypeScript one: functions: { '${task.processDocs.functionName}': (rows) => … }`);
+    if (own === undefined) throw dataError({ file: task.file, field: 'process_docs' }, `names the Python function "${task.processDocs.functionName}". Write it in TypeScript beside the task, or in code as functions: { '${task.processDocs.functionName}': (rows) => … }`);
     return own(docs as never) as readonly Doc[];
   };
   const all = process(await readSplit(task, task.splits.test!, options.files));
@@ -132,10 +158,10 @@ async function openDocs(task: TaskConfig, shots: number, options: RunTaskOptions
   const { samples } = task.fewshot;
   const examples = shots === 0 ? [] : samples !== undefined ? (isFunction(samples) ? functions[samples.functionName]?.() as readonly Doc[] : samples)
     : task.splits.fewshot === task.splits.test ? all : process(await readSplit(task, task.splits.fewshot!, options.files));
-  return { docs, prompts: new TaskPrompts(task, all[0]!, examples, { seed: options.seed ?? 1234, functions }) };
+  return { docs, prompts: new TaskPrompts(task, all[0]!, examples, { seed: options.seed ?? 1234, functions, system: options.system, chat: options.chat }) };
 }
 
-function requestsOf(task: TaskConfig, prompts: TaskPrompts, doc: Doc, context: string | readonly string[]): Request[] {
+function requestsOf(task: TaskConfig, prompts: TaskPrompts, doc: Doc, context: string | readonly string[], chat: boolean): Request[] {
   const scored = (text: string, continuation: string): Request => ({ kind: 'logLikelihood', context: text, continuation });
   switch (task.outputType) {
     case 'loglikelihood': return [scored(context as string, String(prompts.target(doc)))];
@@ -143,7 +169,8 @@ function requestsOf(task: TaskConfig, prompts: TaskPrompts, doc: Doc, context: s
     case 'generate_until':
       return Array.from({ length: task.repeats }, (_, i) => ({ kind: 'generate', context: context as string, ...task.generation, ...(task.repeats > 1 ? { seed: i } : {}) }));
     default: {
-      const delimiter = task.targetDelimiter;
+      // A chat template ends where the answer begins; nothing comes between, unless the answer has a beginning already.
+      const delimiter = !chat || (task.genPrefix !== undefined && task.genPrefix !== '' && !endsWithSpace(task.genPrefix)) ? task.targetDelimiter : '';
       if (typeof context !== 'string') return context.map((text) => scored(text, `${delimiter}${String(prompts.target(doc))}`));
       const choices = prompts.choices(doc).map((choice) => `${delimiter}${choice}`);
       const alone = task.metrics.some(({ metric }) => metric === 'acc_mutual_info') ? choices.map((choice) => scored('', choice)) : [];

@@ -166,9 +166,11 @@ const doctor = z.strictObject({
 
 const generate = z.strictObject({
   rows: whole(0).default(0).describe('Validation rows, spread evenly, that the model answers at every validation; what it says is scored and kept in generations.jsonl. 0: none.'),
-  metrics: z.array(z.enum(['exactMatch', 'answerF1', 'numberMatch', 'rougeL', 'chrf', 'length'])).min(1).default(['exactMatch', 'answerF1'])
-    .describe('How what it says is scored against the row: the same words (exactMatch) or a share of them (answerF1) as SQuAD counts, the same final number, ROUGE-L, chrF; or only its length in characters. ' +
-      'train.earlyStopping.metric may name one.'),
+  metrics: z.array(z.union([z.enum(['exactMatch', 'answerF1', 'numberMatch', 'rougeL', 'chrf', 'length']),
+    z.string().regex(/^.+\.m?[jt]s#[A-Za-z_$][\w$]*$/, { error: 'expected exactMatch, answerF1, numberMatch, rougeL, chrf, length, or a function of your own as "metrics.ts#name"' })]))
+    .min(1).default(['exactMatch', 'answerF1'])
+    .describe('How what it says is scored against the row: the same words (exactMatch) or a share of them (answerF1) as SQuAD counts, the same final number, ROUGE-L, chrF; only its length in characters; ' +
+      'or a function of your own, (said, expected, prompt) => number, as "metrics.ts#name". train.earlyStopping.metric may name one.'),
   maxNewTokens: whole(1).default(64).describe('Longest answer in tokens.'),
   temperature: z.number().min(0).default(0).describe('0: always the most likely token.'),
   stop: z.array(z.string().min(1)).default([]).describe('Texts that end an answer; they are not part of it.'),

@@ -104,8 +104,8 @@ test('Python functions are refused by name, and TypeScript ones stand in', async
   const report = await runTask(task, echo, { functions, metrics });
   expect(report).toMatchObject({ task: 'own', rows: 2, samples: [{ answers: ['1 0', '1 1'] }, { answers: ['3 0', '3 1'] }] });
   expect(report.scores).toEqual([
-    { metric: 'exact_match', filter: 'first', value: 1, stderr: 0, higherIsBetter: true },
-    { metric: 'closeness', filter: 'first', value: 2, stderr: null, higherIsBetter: null },
+    { metric: 'exact_match', filter: 'first', value: 1, stderr: 0, interval: [expect.closeTo(0.3424, 4), 1], higherIsBetter: true },
+    { metric: 'closeness', filter: 'first', value: 2, stderr: 0, interval: [2, 2], higherIsBetter: null },
   ]);
   await writeFile(join(folder, 'loop.yaml'), 'include: loop.yaml\n');
   await expect(readTask(join(folder, 'loop.yaml'))).rejects.toThrow(/includes itself/);
@@ -142,7 +142,11 @@ test('windows of long texts score every token once', () => {
 });
 
 test('numbers that a formula gives', () => {
-  expect(aggregate('mean', [1, 0, 1, 1], 0)).toEqual({ value: 0.75, stderr: 0.25, rows: 4 });
+  // Wilson's interval as statsmodels gives it; a mean of other numbers has 1.96 errors to both sides.
+  expect(aggregate('mean', [1, 0, 1, 1], 0)).toEqual({ value: 0.75, stderr: 0.25, rows: 4, interval: [expect.closeTo(0.300642, 6), expect.closeTo(0.954413, 6)] });
+  expect(aggregate('mean', [1, 0, 2, 1], 0).interval).toEqual([expect.closeTo(1 - 1.96 * Math.sqrt(1 / 6), 12), expect.closeTo(1 + 1.96 * Math.sqrt(1 / 6), 12)]);
+  const drawn = aggregate('brier_score', [[0, [0.9, 0.1]], [1, [0.5, 0.5]], [0, [0.2, 0.8]]], 1000);
+  expect([drawn.stderr, drawn.interval![0] < drawn.value, drawn.interval![1] > drawn.value]).toEqual([undefined, true, true]);
   expect(aggregate('mean', [1], 0).stderr).toBeUndefined();
   expect(aggregate('median', [5, 1, 9], 0).value).toBe(5);
   expect(aggregate('f1', [[1, 1], [0, 1], [1, 0], [0, 0]], 0).value).toBe(0.5);

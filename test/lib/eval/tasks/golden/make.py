@@ -23,6 +23,8 @@ model.model.generation_config.max_new_tokens = None  # a model's own would win o
 manager = TaskManager(include_path=".", include_defaults=False)
 out = {}
 for file in sorted(glob.glob("*.yaml")):
+    if file.startswith(("group-", "tag-", "prefix")):  # make_groups.py
+        continue
     task = "own_" + file[:-5].replace("-", "_")
     run = evaluator.simple_evaluate(model, tasks=[task], task_manager=manager, bootstrap_iters=1000, log_samples=True)
     scores = {key: value for key, value in run["results"][task].items() if "," in key and value != "N/A"}
