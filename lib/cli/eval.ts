@@ -48,7 +48,8 @@ async function rowsCommand(output: Output, options: Options & { readonly data: r
   const maxLength = Math.min(options.maxLength ?? context, context);
   const budget = Math.max(options.batchTokens, Math.min(maxLength, 8192));
   const pass = { budget, maxLength, stride: options.stride };
-  const rows = await encodeRows(parts, options.data, { ...readingOf(options), ...(options.pairs === undefined ? {} : { pairs: options.pairs }) });
+  const rows = await encodeRows(parts, options.data, { ...readingOf(options), badRows: 'keep-aside', ...(options.pairs === undefined ? {} : { pairs: options.pairs }) });
+  for (const warning of rows.warnings) output.say(`warning: ${warning}`);
   try {
     await using opened = await openParts(parts, {
       ...engineLimits(options), maxTokens: budget, maxSequences: widestBatch(rows.set, pass),

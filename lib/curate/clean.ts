@@ -38,6 +38,8 @@ export interface RemovedRow {
   readonly base64?: string;
   /** Its line end, where that is not "\n". */
   readonly end?: string;
+  /** Too long to be kept: text is only the beginning. */
+  readonly cut?: boolean;
 }
 
 export interface CleanedFile {
@@ -167,9 +169,9 @@ function resolved(decisions: Examination['decisions'], row: number): number {
 const placeOf = ({ index, file, row }: BytesRow, files: readonly string[]): { index: number; file: string; row: number } =>
   ({ index, file: files[file]!, row });
 
-function bytesOf({ raw, end }: BytesRow): { text?: string; base64?: string; end?: string } {
+function bytesOf({ raw, end, cut }: BytesRow): Pick<RemovedRow, 'text' | 'base64' | 'end' | 'cut'> {
   const text = raw.toString('utf8');
-  return { ...(Buffer.from(text).equals(raw) ? { text } : { base64: raw.toString('base64') }), ...(end === '\n' ? {} : { end }) };
+  return { ...(Buffer.from(text).equals(raw) ? { text } : { base64: raw.toString('base64') }), ...(end === '\n' ? {} : { end }), ...(cut === true ? { cut } : {}) };
 }
 
 const LITERAL = /"(?:[^"\\]|\\.)*"(\s*:)?/g;

@@ -1,10 +1,12 @@
 // What a data set is, measured in one pass: columns, lengths, turns, sources, languages, duplicates, faults of
 // answers, personal data, bias, diversity. The card and the report say nothing that is not measured here (or said by the user).
 import path from 'node:path';
+import { refuse } from '../data/bad-rows.js';
 import { toRecord } from '../data/formats/format.js';
 import { openRecords } from '../data/records.js';
 import type { RecordOptions } from '../data/records.js';
 import type { RawRow, Source } from '../data/source.js';
+import type { DataRecord } from '../record.js';
 import { BiasScan } from './bias.js';
 import type { BiasReport } from './bias.js';
 import { checkChat } from './chat.js';
@@ -18,6 +20,7 @@ import { findPii } from './pii/detect.js';
 import { firstReason, judgeQuality } from './quality.js';
 import { Lengths } from './quantiles.js';
 import { answerText, promptText, recordText } from './record-text.js';
+import { rowJson } from './row-writer.js';
 import { PARTS } from './split.js';
 import type { Clustering } from './split-plan.js';
 import { scalarOf } from './split-strata.js';
@@ -103,7 +106,17 @@ export async function profileData(source: Source, options: ProfileOptions = {}):
   const index = new KeyIndex();
   const parts: number[] = [];
   let [rows, exact, flawed, piiRows] = [0, 0, 0, 0];
-  const take = (raw: RawRow): string => {
+  const recordOf = (raw: RawRow): DataRecord | undefined => {
+    try {
+      return toRecord(raw, records.detection.format, records.detection.mapping);
+    } catch (error) {
+      refuse(error, options, rowJson(raw));
+      return undefined;
+    }
+  };
+  const take = (raw: RawRow): string[] => {
+    const record = recordOf(raw);
+    if (record === undefined) return [];
     const file = files.get(raw.file)!;
     file.rows++;
     file.bytes += Buffer.byteLength(raw.text ?? JSON.stringify(raw.value)) + 1;
@@ -112,7 +125,6 @@ export async function profileData(source: Source, options: ProfileOptions = {}):
       const before = fields.get(name);
       fields.set(name, before === undefined ? type : mergeTypes(before, type));
     }
-    const record = toRecord(raw, records.detection.format, records.detection.mapping);
     const [text, prompt, answer] = [recordText(record), promptText(record), answerText(record)];
     parts.push(PARTS.indexOf(splitOf(raw.file)));
     lengths.rows.add(text.length);
@@ -134,11 +146,11 @@ export async function profileData(source: Source, options: ProfileOptions = {}):
     diversity.add(text);
     if (index.add(keyOf(normalText(text)), rows) !== rows) exact++;
     rows++;
-    return text;
+    return [text];
   };
   const texts = async function* (): AsyncGenerator<string> {
     for await (const batch of source.batches(undefined, signal)) {
-      const taken = batch.map(take);
+      const taken = batch.flatMap(take);
       if (records.detection.format === 'text') {
         for (const reasons of await judgeQuality(taken, signal === undefined ? {} : { signal })) {
           const reason = firstReason(reasons);

@@ -89,7 +89,8 @@ async function readReport(folder: string): Promise<CleanReport> {
 }
 
 /** The bytes of a row with its line end. */
-function lineOf({ text, base64, end = '\n' }: RemovedRow): Buffer {
+function lineOf({ file, row, text, base64, end = '\n', cut }: RemovedRow): Buffer {
+  if (cut === true) throw dataError({ file, row }, 'expected the whole row, came its beginning: it was too long to be kept. Undo other steps only (--step), or take it from the file');
   return Buffer.concat([text === undefined ? Buffer.from(base64!, 'base64') : Buffer.from(text), Buffer.from(end)]);
 }
 

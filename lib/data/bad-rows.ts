@@ -53,11 +53,11 @@ export interface BadRowSummary {
 
 const SHOWN = 5;
 
-/** Counts bad rows and keeps them in a JSON Lines file, which is made when the first one comes. */
+/** Counts bad rows, each once however often it is read, and keeps them in a JSON Lines file, which is made when the first one comes. */
 export class BadRowKeeper {
   readonly #file: string | undefined;
   readonly #first: BadRow[] = [];
-  #count = 0;
+  readonly #known = new Set<string>();
   #handle: Promise<FileHandle> | undefined;
   #writing: Promise<unknown> = Promise.resolve();
   #failure: unknown;
@@ -68,7 +68,9 @@ export class BadRowKeeper {
   }
 
   readonly add = (bad: BadRow): void => {
-    this.#count++;
+    const key = `${bad.file}\0${bad.row ?? bad.reason}`;
+    if (this.#known.has(key)) return;
+    this.#known.add(key);
     if (this.#first.length < SHOWN) this.#first.push(bad);
     if (this.#file === undefined || this.#failure !== undefined) return;
     const file = this.#file;
@@ -82,7 +84,7 @@ export class BadRowKeeper {
   };
 
   get count(): number {
-    return this.#count;
+    return this.#known.size;
   }
 
   /** Waits until everything is on the disk. Removes an older file when nothing was bad this time. */
@@ -92,9 +94,9 @@ export class BadRowKeeper {
     else if (this.#file !== undefined) await rm(this.#file, { force: true }).catch(() => undefined);
     const failed = this.#failure !== undefined;
     return {
-      count: this.#count,
+      count: this.count,
       first: this.#first,
-      ...(this.#file === undefined || this.#count === 0 || failed ? {} : { keptIn: this.#file }),
+      ...(this.#file === undefined || this.count === 0 || failed ? {} : { keptIn: this.#file }),
       ...(failed ? { problem: (this.#failure as Error).message } : {}),
     };
   }

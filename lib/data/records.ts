@@ -114,13 +114,14 @@ export class Records {
 /** Reads the first rows to find out the format; an empty data set is an error. */
 export async function openRecords(source: Source, options: RecordOptions = {}): Promise<Records> {
   const wanted = options.format === 'auto' ? undefined : options.format;
-  const rows = await source.first(LOOKED_AT);
+  let first: string | undefined;
+  const rows = await source.first(LOOKED_AT, ({ reason }) => { first ??= reason; });
   if (rows.length > 0) return new Records(source, detect(rows, options, wanted), options);
   throw dataError(
     { file: source.files[0] as string },
     'expected at least one row, came none. ' +
       (source.files.length > 1 ? `All ${source.files.length} files are empty` : 'The file is empty') +
-      (options.onBad === undefined ? '' : ', or no row of it can be read'),
+      (first === undefined ? '' : `, or no row of it can be read. The first bad one: ${first}`),
   );
 }
 

@@ -2,7 +2,7 @@
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { dataError } from '../errors.js';
-import { refuse } from './bad-rows.js';
+import { refuse, type BadRow } from './bad-rows.js';
 import { expandFiles, readerFor } from './files.js';
 import { FILE_START, SOURCE_START, type RawRow, type ReadRowsOptions, type SourcePosition } from './row.js';
 
@@ -45,10 +45,10 @@ export class Source implements AsyncIterable<RawRow> {
     }
   }
 
-  /** Up to `count` rows from the start; bad ones on the way are passed over without being told twice. */
-  async first(count: number): Promise<RawRow[]> {
+  /** Up to `count` rows from the start; where bad ones are wanted, `onBad` is told of those on the way instead. */
+  async first(count: number, onBad: (bad: BadRow) => void = () => undefined): Promise<RawRow[]> {
     const found: RawRow[] = [];
-    const quiet = this.#options.onBad === undefined ? this : new Source(this.files, { ...this.#options, onBad: () => undefined });
+    const quiet = this.#options.onBad === undefined ? this : new Source(this.files, { ...this.#options, onBad });
     for await (const rows of quiet.batches()) {
       found.push(...rows.slice(0, count - found.length));
       if (found.length >= count) break;
@@ -67,7 +67,7 @@ export class Source implements AsyncIterable<RawRow> {
 }
 
 /** A file that is not there or may not be opened is a mistake of the caller, never a bad row. */
-async function checkReadable(file: string): Promise<void> {
+export async function checkReadable(file: string): Promise<void> {
   await access(file, constants.R_OK).catch((error: NodeJS.ErrnoException) => {
     throw dataError(
       { file },

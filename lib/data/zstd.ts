@@ -1,49 +1,49 @@
 // A stream that unpacks Zstandard: Node's own where there is one (22.15 and later), else fzstd.
-import { Transform, type TransformCallback } from 'node:stream';
+import { Duplex, type Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { Decompress } from 'fzstd';
 
 type Made = (options?: { chunkSize?: number }) => Transform;
 
-export function createUnzstd(own = (zlib as unknown as { createZstdDecompress?: Made }).createZstdDecompress): Transform {
-  return own === undefined ? new Unzstd() : own({ chunkSize: 256 * 1024 });
+export function createUnzstd(own = (zlib as unknown as { createZstdDecompress?: Made }).createZstdDecompress): Duplex {
+  return own === undefined ? Duplex.from(unzstd) : own({ chunkSize: 256 * 1024 });
 }
 
 /** First bytes of a frame, and of a frame to be skipped. */
 const FRAME = 0xfd2fb528;
 const SKIPPED_FRAME = 0x184d2a50;
 
-class Unzstd extends Transform {
-  readonly #core = new Decompress((data) => void this.push(Buffer.from(data.buffer, data.byteOffset, data.byteLength)));
-  #head = Buffer.alloc(0);
-  #seen = false;
+/** Packed bytes that are unpacked at once: a block of a few bytes may stand for 128 KB, and what it stands for is held. */
+const SLICE = 2048;
 
-  override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
-    let bytes = chunk;
-    if (!this.#seen) {
-      this.#head = Buffer.concat([this.#head, chunk]);
-      if (this.#head.length < 4) return done();
-      const magic = this.#head.readUInt32LE(0);
-      if (magic !== FRAME && (magic & 0xfffffff0) >>> 0 !== SKIPPED_FRAME) return done(failure('something else'));
-      this.#seen = true;
-      bytes = this.#head;
-    }
-    this.#work(() => this.#core.push(bytes), done);
-  }
-
-  override _flush(done: TransformCallback): void {
-    if (!this.#seen) return done(this.#head.length === 0 ? null : failure('something else'));
-    this.#work(() => this.#core.push(new Uint8Array(0), true), done);
-  }
-
-  #work(step: () => void, done: TransformCallback): void {
+async function* unzstd(packed: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let out: Buffer[] = [];
+  const core = new Decompress((data) => void out.push(Buffer.from(data.buffer, data.byteOffset, data.byteLength)));
+  const push = (bytes: Uint8Array, last = false): readonly Buffer[] => {
+    out = [];
     try {
-      step();
+      core.push(bytes, last);
     } catch (error) {
-      return done(failure((error as Error).message));
+      throw failure((error as Error).message);
     }
-    done();
+    return out.filter(({ length }) => length > 0);
+  };
+  let head: Buffer = Buffer.alloc(0);
+  let known = false;
+  for await (const chunk of packed) {
+    let bytes = chunk;
+    if (!known) {
+      head = Buffer.concat([head, chunk]);
+      if (head.length < 4) continue;
+      const magic = head.readUInt32LE(0);
+      if (magic !== FRAME && (magic & 0xfffffff0) >>> 0 !== SKIPPED_FRAME) throw failure('something else');
+      known = true;
+      bytes = head;
+    }
+    for (let at = 0; at < bytes.length; at += SLICE) yield* push(bytes.subarray(at, at + SLICE));
   }
+  if (known) yield* push(new Uint8Array(0), true);
+  else if (head.length > 0) throw failure('something else');
 }
 
 function failure(came: string): Error {

@@ -6,7 +6,7 @@ import { openSource } from '../../data/source.js';
 import { EngineError } from '../../errors.js';
 import { count } from '../../track/format.js';
 import { readConfig } from '../../train/config/parse.js';
-import { plainFiles } from '../../train/select/trial.js';
+import { plainFiles, readingOf } from '../../train/select/trial.js';
 import { runTrials, sharesOf } from '../../train/select/trials.js';
 import type { NamedTrial } from '../../train/select/trials.js';
 import { EXIT } from '../exit.js';
@@ -27,7 +27,7 @@ export async function adviseCommand(output: Output, options: Options, file: stri
       { code: 'ERR_INVALID_ARGUMENT', argument: 'shares', expected: 'three or more shares', received: options.shares });
   }
   let rows = 0;
-  for await (const batch of (await openSource(plainFiles(config), config.data.textSplit === undefined ? {} : { textSplit: config.data.textSplit })).batches()) rows += batch.length;
+  for await (const batch of (await openSource(plainFiles(config), readingOf(config))).batches()) rows += batch.length;
   const trials = await runTrials(config, sharesOf(rows, shares, config.train.seed), {
     folder: options.out ?? `${config.output}-advice`, seeds: Array.from({ length: options.tries }, (_, i) => config.train.seed + i),
     onProgress: ({ done, of, name, step, steps, loss }) => {

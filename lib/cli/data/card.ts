@@ -15,6 +15,7 @@ import { count } from '../../track/format.js';
 import { EXIT } from '../exit.js';
 import type { Output } from '../output.js';
 import { packageVersion } from '../program.js';
+import { badLines, badReport, keeperIn } from './bad-rows.js';
 import { readingOf } from './reading.js';
 import type { ReadingOptions } from './reading.js';
 
@@ -34,7 +35,8 @@ interface Options extends ReadingOptions {
 }
 
 export async function cardCommand(output: Output, options: Options, ...given: (string | readonly string[])[]): Promise<number> {
-  const source = await openSource(given.flat(), readingOf(options));
+  const bad = keeperIn(options.out);
+  const source = await openSource(given.flat(), { ...readingOf(options), onBad: bad.add });
   const { near } = options;
   const live = (text: string): void => {
     if (output.terminal.live) output.terminal.write(`\r\u001b[2K${text}`);
@@ -44,7 +46,7 @@ export async function cardCommand(output: Output, options: Options, ...given: (s
   await refuseOverwriting(card, options.overwrite === true);
   const description = options.description === undefined ? undefined : await readDescription(options.description);
   const profile = await profileData(source, {
-    ...readingOf(options), ...(options.sourceField === undefined ? {} : { sourceField: options.sourceField }),
+    ...readingOf(options), onBad: bad.add, ...(options.sourceField === undefined ? {} : { sourceField: options.sourceField }),
     ...(near === 'none' ? {} : {
       near: (texts) => nearDuplicateClusters(texts, {
         preset: near, onProgress: (stage, done, total) => { if (stage === 'join') live(`comparing rows: ${done} of ${total} bands`); },
@@ -68,12 +70,13 @@ export async function cardCommand(output: Output, options: Options, ...given: (s
     await writeFile(`${file}.partial`, text);
     await rename(`${file}.partial`, file);
   }
+  const aside = await bad.close();
   const { duplicates, piiRows, flawed } = profile;
   output.result(
     { card, report, rows: profile.rows, files: profile.files, format: profile.format, duplicates, languages: profile.languages, pii: profile.pii, piiRows, quality: profile.quality,
-      flawed, bias: profile.bias, diversity: profile.diversity, lengths: profile.lengths.rows.report, lineage },
+      flawed, bias: profile.bias, diversity: profile.diversity, lengths: profile.lengths.rows.report, lineage, bad: badReport(aside) },
     () => [`rows      ${count(profile.rows)}`, `copies    ${count(duplicates.exact)} with the text of an earlier row${duplicates.near === undefined ? '' : `, ${count(duplicates.near)} near duplicates`}`,
-      `card      ${card}`, `report    ${report}`].join('\n'),
+      `card      ${card}`, `report    ${report}`, ...badLines(aside)].join('\n'),
   );
   return EXIT.ok;
 }

@@ -30,7 +30,7 @@ export async function checkCommand(output: Output, options: CurateOptions, ...na
     ...reasons.map(([reason, rows]) => `  ${count(rows).padStart(10)}  ${reason}`),
     ...evaluationLine(found),
     ...examplesOf(found),
-    ...(measures === undefined ? [] : describe(measures)),
+    ...(measures === undefined || measures.rows === 0 ? [] : describe(measures)),
   ].join('\n'));
   return EXIT.ok;
 }

@@ -1,7 +1,6 @@
 // `whetstone data inspect`: what rows are taken for and how surely, how many there are, which are bad, and some of them.
 
 import { BadRowKeeper } from '../../data/bad-rows.js';
-import type { BadRow } from '../../data/bad-rows.js';
 import { openRecords } from '../../data/records.js';
 import { openSource } from '../../data/source.js';
 import type { ChatMessage, DataRecord } from '../../record.js';
@@ -9,6 +8,7 @@ import { count } from '../../track/format.js';
 import { EXIT } from '../exit.js';
 import type { Output } from '../output.js';
 import { Progress } from '../progress.js';
+import { badLines, badReport } from './bad-rows.js';
 import { readingOf } from './reading.js';
 import type { ReadingOptions } from './reading.js';
 
@@ -40,9 +40,8 @@ export async function inspectCommand(output: Output, options: Options, ...names:
   }
   progress.end();
   const bad = await keeper.close();
-  const badShown = bad.first.map(({ file, row, field, reason }: BadRow) => ({ file, row, field, reason }));
   output.result(
-    { files: source.files, ...detection, rows, records: made, kinds: Object.fromEntries(kinds), bad: { count: bad.count, first: badShown, keptIn: bad.keptIn }, sample },
+    { files: source.files, ...detection, rows, records: made, kinds: Object.fromEntries(kinds), bad: badReport(bad), sample },
     () => [
       `files       ${source.files.length === 1 ? source.files[0] : `${source.files.length}, first ${source.files[0]}`}`,
       `format      ${detection.format}, confidence ${(100 * detection.confidence).toFixed(1)} %: ${detection.reason}`,
@@ -50,9 +49,8 @@ export async function inspectCommand(output: Output, options: Options, ...names:
       ...(detection.mapping.fields === undefined ? [] : [`mapping     ${Object.entries(detection.mapping.fields).map(([ours, theirs]) => `${ours} = ${theirs}`).join(', ')}`]),
       ...(Object.keys(detection.others).length === 0 ? [] : [`others      ${Object.entries(detection.others).map(([name, n]) => `${n} ${name}`).join(', ')} among the first ${detection.sampled} rows`]),
       `rows        ${count(rows)}${made === rows ? '' : `, which make ${count(made)} records`}${options.first === undefined ? '' : ' (the first ones)'}`,
-      `bad rows    ${count(bad.count)}${bad.keptIn === undefined ? '' : `, kept in ${bad.keptIn}`}`,
-      ...badShown.map(({ reason }) => `  ${reason}`),
-      ...(bad.count > badShown.length ? [`  … and ${count(bad.count - badShown.length)} more${options.bad === undefined ? ' (--bad FILE keeps them all)' : ''}`] : []),
+      ...(bad.count === 0 ? ['bad rows  0'] : badLines(bad)),
+      ...(bad.count > 0 && options.bad === undefined ? ['  (--bad FILE keeps them)'] : []),
       ...sample.flatMap((record) => ['', ...sampleText(record)]),
     ].join('\n'));
   return EXIT.ok;

@@ -1,6 +1,7 @@
 // `whetstone data select`: the rows that a model has most to learn from.
 
 import type { ChooseOptions, Portrait } from '../../curate/choose.js';
+import { join } from 'node:path';
 import { count } from '../../track/format.js';
 import { readConfig } from '../../train/config/parse.js';
 import { selectRows, writeSelection } from '../../train/select/select.js';
@@ -11,6 +12,7 @@ import { EXIT } from '../exit.js';
 import { partsOf } from '../options.js';
 import type { ModelOptions } from '../options.js';
 import type { Output } from '../output.js';
+import { BAD_ROWS_FILE } from './bad-rows.js';
 import { readingOf } from './reading.js';
 import type { ReadingOptions } from './reading.js';
 
@@ -36,7 +38,7 @@ export async function selectCommand(output: Output, options: Options, ...given: 
   const parts = await partsOf(output, options);
   const settings: SelectOptions = {
     by: options.by, keep: options.count === undefined ? { share: options.keep } : { count: options.count }, seed: options.seed,
-    ...readingOf(options), device: options.device, dtype: options.dtype, threads: options.threads, batchTokens: options.batchTokens,
+    ...readingOf(options), badRowsFile: join(options.out, BAD_ROWS_FILE), device: options.device, dtype: options.dtype, threads: options.threads, batchTokens: options.batchTokens,
     ...(options.order === undefined ? {} : { order: options.order }), ...(options.alike === undefined ? {} : { alike: options.alike }),
     onProgress: (stage, done, total) => live(`${WORDS[stage]}: ${count(done)}${total === undefined ? '' : ` of ${count(total)}`} rows`),
   };
@@ -50,7 +52,8 @@ export async function selectCommand(output: Output, options: Options, ...given: 
   });
   live('');
   const effect = trials.length === 0 ? undefined : effectOf(trials);
-  output.result({ out: options.out, ...selection.record, ...(effect === undefined ? {} : { trials, effect }) }, () => describe(selection.record, options.out, effect));
+  output.result({ out: options.out, ...selection.record, warnings: selection.warnings, ...(effect === undefined ? {} : { trials, effect }) }, () =>
+    [describe(selection.record, options.out, effect), ...selection.warnings.map((warning) => `warning   ${warning}`)].join('\n'));
   return EXIT.ok;
 }
 

@@ -9,6 +9,7 @@ import { openSource } from '../../data/source.js';
 import { count } from '../../track/format.js';
 import { EXIT } from '../exit.js';
 import type { Output } from '../output.js';
+import { badLines, badReport, keeperIn } from './bad-rows.js';
 import { readingOf } from './reading.js';
 import type { ReadingOptions } from './reading.js';
 
@@ -26,7 +27,8 @@ interface Options extends ReadingOptions {
 }
 
 export async function splitCommand(output: Output, options: Options, ...given: (string | readonly string[])[]): Promise<number> {
-  const source = await openSource(given.flat(), readingOf(options));
+  const bad = keeperIn(options.out);
+  const source = await openSource(given.flat(), { ...readingOf(options), onBad: bad.add });
   const { near } = options;
   const live = (text: string): void => {
     if (output.terminal.live) output.terminal.write(`\r\u001b[2K${text}`);
@@ -45,8 +47,9 @@ export async function splitCommand(output: Output, options: Options, ...given: (
     onProgress: (stage, rows) => live(`${stage === 'plan' ? 'reading' : 'writing'}: ${count(rows)} rows`),
   };
   const record = await splitFiles(source, options.out, settings);
+  const aside = await bad.close();
   live('');
-  output.result({ out: options.out, ...record }, () => describe(record, options.out));
+  output.result({ out: options.out, ...record, bad: badReport(aside) }, () => [describe(record, options.out), ...badLines(aside)].join('\n'));
   return EXIT.ok;
 }
 

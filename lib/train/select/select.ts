@@ -10,9 +10,10 @@ import { rowJson, RowWriter, temporary } from '../../curate/row-writer.js';
 import { TextVectors } from '../../curate/text-vectors.js';
 import { toRecord } from '../../data/formats/format.js';
 import { openRecords } from '../../data/records.js';
+import type { Records } from '../../data/records.js';
 import { openSource } from '../../data/source.js';
-import type { Source } from '../../data/source.js';
-import { dataError } from '../../errors.js';
+import type { RawRow, Source } from '../../data/source.js';
+import { dataError, isEngineError } from '../../errors.js';
 import type { Parts, PartsOptions } from '../open.js';
 import { encodeRows } from '../rows.js';
 import type { RowsOptions } from '../rows.js';
@@ -22,7 +23,7 @@ import type { ScoreOptions } from './score.js';
 
 export type SelectBy = 'ifd' | 'perplexity' | 'loss';
 
-export interface SelectOptions extends Omit<ScoreOptions, 'ifd' | 'onProgress'>, Pick<RowsOptions, 'format' | 'fields' | 'roles' | 'textSplit' | 'trainOn'> {
+export interface SelectOptions extends Omit<ScoreOptions, 'ifd' | 'onProgress'>, Pick<RowsOptions, 'format' | 'fields' | 'roles' | 'textSplit' | 'trainOn' | 'badRowsFile'> {
   readonly by: SelectBy;
   /** Share of the rows to keep, or how many. */
   readonly keep: { readonly share: number } | { readonly count: number };
@@ -54,6 +55,8 @@ export interface Selection {
   readonly choice: Choice;
   /** As many rows by lot. */
   readonly random: readonly number[];
+  /** About rows that could not be used, or were left out. */
+  readonly warnings: readonly string[];
 }
 
 /** IFD at or above 1: the answer is no easier with the question than without it. */
@@ -69,8 +72,9 @@ export async function selectRows(parts: Parts, adapter: PartsOptions['adapter'],
   const { by, alike, onProgress, signal } = options;
   const order = options.order ?? (by === 'perplexity' ? 'middle' : 'high');
   const { textSplit, trainOn } = options;
-  const source = await openSource(names, textSplit === undefined ? {} : { textSplit });
+  const source = await openSource(names, { ...(textSplit === undefined ? {} : { textSplit }), onBad: ignored });
   const rows = await encodeRows(parts, source.files, {
+    badRows: 'keep-aside', ...(options.badRowsFile === undefined ? {} : { badRowsFile: options.badRowsFile }),
     ...formatOptions(options), ...(textSplit === undefined ? {} : { textSplit }),
     ...(trainOn === undefined ? {} : { trainOn }), ...(signal === undefined ? {} : { signal }), onProgress: (done) => onProgress?.('read', done),
   });
@@ -80,7 +84,7 @@ export async function selectRows(parts: Parts, adapter: PartsOptions['adapter'],
   } finally {
     rows.close();
   }
-  const total = rows.report.rows;
+  const { vectors, total } = await vectorsOf(source, options);
   const scores = new Float64Array(total).fill(NaN);
   const losses = new Float64Array(total).fill(NaN);
   const tokens = new Int32Array(total);
@@ -89,7 +93,6 @@ export async function selectRows(parts: Parts, adapter: PartsOptions['adapter'],
     losses[one.row] = one.loss;
     tokens[one.row] = one.tokens;
   }
-  const vectors = await vectorsOf(source, options);
   const count = 'count' in options.keep ? options.keep.count : Math.round(total * options.keep.share);
   const choice = chooseRows(scores, {
     count, order, vectors, ...(by === 'ifd' ? { below: IFD_LIMIT } : {}), ...(alike === undefined ? {} : { alike }),
@@ -101,7 +104,7 @@ export async function selectRows(parts: Parts, adapter: PartsOptions['adapter'],
   const able = Array.from(scores.keys()).filter((row) => !Number.isNaN(scores[row]!));
   const sorted = Float64Array.from(able, (row) => scores[row]!).sort();
   return {
-    choice, random,
+    choice, random, warnings: rows.warnings,
     record: {
       version: 1, by, order, alike: alike ?? null, rows: total, reasons: countReasons(choice),
       kept: portrait(choice.kept, look, vectors), random: portrait(random, look, vectors), all: portrait(able, look, vectors),
@@ -120,19 +123,32 @@ function formatOptions({ format, fields, roles }: SelectOptions): Pick<SelectOpt
   return { ...(format === undefined ? {} : { format }), ...(fields === undefined ? {} : { fields }), ...(roles === undefined ? {} : { roles }) };
 }
 
-async function vectorsOf(source: Source, options: SelectOptions): Promise<Float32Array> {
+/** Of every row that can be read; those that are no record of the format have no words, and no score either. */
+async function vectorsOf(source: Source, options: SelectOptions): Promise<{ readonly vectors: Float32Array; readonly total: number }> {
   const records = await openRecords(source, formatOptions(options));
   const vectors = new TextVectors();
   for await (const batch of source.batches(undefined, options.signal)) {
-    for (const raw of batch) vectors.add(recordText(toRecord(raw, records.detection.format, records.detection.mapping)));
+    for (const raw of batch) vectors.add(textOf(raw, records));
   }
-  return vectors.finish();
+  return { vectors: vectors.finish(), total: vectors.count };
 }
+
+function textOf(raw: RawRow, { detection: { format, mapping } }: Records): string {
+  try {
+    return recordText(toRecord(raw, format, mapping));
+  } catch (error) {
+    if (isEngineError(error, 'ERR_DATA')) return '';
+    throw error;
+  }
+}
+
+/** Bad rows are told by whoever encodes them. */
+const ignored = (): void => undefined;
 
 /** Writes kept.jsonl (rows as they were), rest.jsonl (each with its reason) and select.json. */
 export async function writeSelection(names: readonly string[], folder: string, { record, choice }: Selection, options: Pick<SelectOptions, 'textSplit' | 'signal' | 'onProgress'> = {}): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const source = await openSource(names, options.textSplit === undefined ? {} : { textSplit: options.textSplit });
+  const source = await openSource(names, { ...(options.textSplit === undefined ? {} : { textSplit: options.textSplit }), onBad: ignored });
   const kept = new RowWriter(path.join(folder, 'kept.jsonl'));
   const rest = new RowWriter(path.join(folder, 'rest.jsonl'));
   try {

@@ -2,6 +2,7 @@
 // folder of its own, and the best validation loss that it reaches.
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
+import type { ReadRowsOptions } from '../../data/row.js';
 import { openSource } from '../../data/source.js';
 import { rowJson, RowWriter } from '../../curate/row-writer.js';
 import { EngineError } from '../../errors.js';
@@ -35,10 +36,15 @@ export function plainFiles({ data: { train: given } }: Config): readonly string[
   });
 }
 
+/** Rows that cannot be read are passed over: training tells of them where it keeps them aside, and refuses them where it does not. */
+export function readingOf({ data: { textSplit, badRows } }: Config): ReadRowsOptions {
+  return { ...(textSplit === undefined ? {} : { textSplit }), ...(badRows === 'error' ? {} : { onBad: () => undefined }) };
+}
+
 /** Writes the rows with these numbers (places in the data set) to a file. */
 export async function writeSubset(config: Config, rows: ReadonlySet<number>, file: string, signal?: AbortSignal): Promise<void> {
   await mkdir(path.dirname(file), { recursive: true });
-  const source = await openSource(plainFiles(config), config.data.textSplit === undefined ? {} : { textSplit: config.data.textSplit });
+  const source = await openSource(plainFiles(config), readingOf(config));
   const writer = new RowWriter(file);
   try {
     for await (const batch of source.batches(undefined, signal)) {
