@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { Bleu, bleu, Chrf, chrf, formatScore, pairedTest, Ter, ter } from '../../../lib/score/index.js';
 import type { BleuOptions, ChrfOptions, CorpusMetric, CorpusScore, References, TerOptions } from '../../../lib/score/index.js';
 import { doubles, fixture } from './fixtures.js';
-import { change, longPair, pair, Random } from './texts.js';
+import { change, longPair, movedPair, pair, Random } from './texts.js';
 
 type Config = readonly ['bleu' | 'chrf' | 'ter', Readonly<Record<string, string | number | boolean>>];
 interface Fixture {
@@ -18,6 +18,7 @@ interface Fixture {
   readonly holes: readonly (readonly [number, string])[];
   readonly long: readonly (readonly [number, number])[];
   readonly shifted: readonly number[];
+  readonly moved: readonly (readonly [words: number, changes: number, moves: number, score: number])[];
 }
 
 const expected = fixture<Fixture>('sacrebleu.json.gz');
@@ -131,6 +132,13 @@ test('ten thousand words, and long shifts', () => {
   });
   expect(mine).toEqual(expected.shifted.slice(0, mine.length)); // the third size takes seconds
 });
+
+test('TER of ten thousand words that differ, with phrases to shift', () => {
+  expect(expected.moved.map(([words, changes, moves]) => {
+    const [hypothesis, reference] = movedPair(new Random(100), words, changes, moves);
+    return [words, changes, moves, ter([hypothesis], [reference]).score];
+  })).toEqual(expected.moved);
+}, 30_000); // the reference takes a quarter of an hour
 
 test('wrong arguments are named', () => {
   expect(() => bleu(['a'], [])).toThrow(/references: expected as many as hypotheses \(1\), got number 0/);

@@ -124,3 +124,15 @@ export function longPair(rng: Random, words: number, changes: number): readonly 
   }
   return [second.join(' '), first.join(' ')];
 }
+
+/** The same with phrases that stand a few dozen words from where they were. */
+export function movedPair(rng: Random, words: number, changes: number, moves: number): readonly [string, string] {
+  const [hypothesis, reference] = longPair(rng, words, changes);
+  const moved = hypothesis.split(' ');
+  for (let i = 0; i < moves; i++) {
+    const at = rng.below(words - 60);
+    const phrase = moved.splice(at, 3 + rng.below(7));
+    moved.splice(at + 12 + rng.below(30), 0, ...phrase);
+  }
+  return [moved.join(' '), reference];
+}

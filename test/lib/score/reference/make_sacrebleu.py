@@ -1,6 +1,6 @@
 """Answers of sacreBLEU 2.6.0 on the texts of texts.py, for test/lib/score/sacrebleu.test.ts.
 
-    python make_sacrebleu.py          # needs sacrebleu==2.6.0, numpy; Python 3.11; about three minutes
+    python make_sacrebleu.py          # needs sacrebleu==2.6.0, numpy; Python 3.11; about twenty minutes, most for TER of 10,000 words
 """
 import gzip
 import hashlib
@@ -15,7 +15,7 @@ import sacrebleu
 from sacrebleu.metrics import BLEU, CHRF, TER
 from sacrebleu.significance import PairedTest
 
-from texts import Random, change, long_pair, pair
+from texts import Random, change, long_pair, moved_pair, pair
 
 logging.disable(logging.CRITICAL)
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'fixtures')
@@ -105,11 +105,15 @@ def main():
         shifted.append(TER().sentence_score(' '.join(half[:words // 7]), [reference]).score)
         shifted.append(TER().sentence_score(reference, [' '.join(half[:words // 9])]).score)
 
+    # Ten thousand words that differ, with phrases to shift: 75 seconds and 14 minutes for the reference.
+    moved = [[*sizes, TER().sentence_score(h, [r]).score]
+             for sizes in ((10000, 150, 3), (10000, 10, 6)) for h, r in [moved_pair(Random(100), *sizes)]]
+
     os.makedirs(HERE, exist_ok=True)
     with open(os.path.join(HERE, 'sacrebleu-sentences.f64.gz'), 'wb') as out:
         out.write(gzip.compress(struct.pack('<%dd' % len(scores), *scores), 9, mtime=0))
     everything = {'digest': digest, 'configs': CONFIGS, 'pairs': PAIRS, 'corpus': CORPUS, 'corpora': corpora, 'resampled': resampled,
-                  'paired': paired, 'holes': holes, 'long': long, 'shifted': shifted}
+                  'paired': paired, 'holes': holes, 'long': long, 'shifted': shifted, 'moved': moved}
     with open(os.path.join(HERE, 'sacrebleu.json.gz'), 'wb') as out:
         out.write(gzip.compress(json.dumps(everything).encode(), 9, mtime=0))
 

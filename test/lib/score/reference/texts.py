@@ -133,3 +133,17 @@ def long_pair(rng, words, changes):
     for _ in range(changes):
         second[rng.below(words)] = 'new%d' % rng.below(1000)
     return ' '.join(second), ' '.join(first)
+
+
+def moved_pair(rng, words, changes, moves):
+    """Two long English texts: beside changed words, phrases stand a few dozen words from where they were."""
+    hypothesis, reference = long_pair(rng, words, changes)
+    moved = hypothesis.split(' ')
+    for _ in range(moves):
+        at = rng.below(words - 60)
+        end = at + 3 + rng.below(7)
+        phrase = moved[at:end]
+        moved[at:end] = []
+        to = at + 12 + rng.below(30)
+        moved[to:to] = phrase
+    return ' '.join(moved), reference
