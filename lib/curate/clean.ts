@@ -1,5 +1,5 @@
-// Writes what stays and what goes. What stays keeps its bytes; what goes lies in removed.jsonl with its reason, and rows whose
-// personal data was replaced lie in changed.jsonl as they were, so that undo.ts gives back every file byte for byte.
+// Writes what stays and what goes. What stays keeps its bytes; what goes lies in removed.jsonl with its reason, and rows that
+// were changed lie in changed.jsonl as they were, so that undo.ts gives back every file byte for byte.
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import { once } from 'node:events';
@@ -17,18 +17,19 @@ import { examine, readUnits } from './examine.js';
 import { hashFiles } from './lineage.js';
 import type { LineageFile } from './lineage.js';
 import type { Examination, ExamineOptions } from './examine.js';
-import type { PiiKind } from './pii/detect.js';
-import { Pseudonyms } from './pii/pseudonyms.js';
 import { isLines } from './raw-rows.js';
 import type { BytesRow } from './raw-rows.js';
+import { Rewriter } from './rewrite.js';
+import type { ChangeStep } from './rewrite.js';
 
-/** One line of removed.jsonl, and (without step and reason) of changed.jsonl. */
+/** One line of removed.jsonl, and (with steps instead of step and reason) of changed.jsonl. */
 export interface RemovedRow {
   /** 0-based over all files. */
   readonly index: number;
   readonly file: string;
   readonly row: number;
   readonly step?: string;
+  readonly steps?: readonly ChangeStep[];
   readonly reason?: string;
   readonly detail?: unknown;
   /** Index of the row that stays in its place. */
@@ -67,6 +68,8 @@ export interface CleanReport {
   readonly kept: number;
   readonly removed: number;
   readonly changed: number;
+  /** Rows by the step that changed them. */
+  readonly changedBy: Readonly<Partial<Record<ChangeStep, number>>>;
   /** Rows by "step: reason". */
   readonly reasons: Readonly<Record<string, number>>;
   /** Values replaced, by kind. */
@@ -115,14 +118,15 @@ class Lines {
 }
 
 async function write(
-  { files, decisions, trees }: Examination, config: CurateConfig, folder: string, findings: string, options: TextOptions & { readonly signal?: AbortSignal | undefined },
+  { files, decisions, detection, trees }: Examination, config: CurateConfig, folder: string, findings: string, options: TextOptions & { readonly signal?: AbortSignal | undefined },
 ): Promise<CleanReport> {
   const kept = new Lines(join(folder, CLEAN_FILES.kept));
   const removed = new Lines(join(folder, CLEAN_FILES.removed));
   const changed = new Lines(join(folder, CLEAN_FILES.changed));
   const details = detailsOf(findings);
   const tallies = await Promise.all(files.map((file) => tallyOf(file, trees === undefined && isLines(file))));
-  const pseudonyms = new Map<string, number>();
+  const rewriter = new Rewriter(config, detection);
+  const changedBy: Partial<Record<ChangeStep, number>> = {};
   let changes = 0;
   for await (const { rows } of readUnits(files, trees, SOURCE_START, options)) {
     options.signal?.throwIfAborted();
@@ -139,12 +143,13 @@ async function write(
         continue;
       }
       tally.kept++;
-      const text = config.pii === false ? undefined : replaced(row, config.pii, pseudonyms);
-      if (text !== undefined) {
+      const own = rewriter.changed(row);
+      if (own !== undefined) {
         changes++;
-        await changed.write(`${JSON.stringify({ ...placeOf(row, files), ...bytesOf(row) })}\n`);
+        for (const step of own.steps) changedBy[step] = (changedBy[step] ?? 0) + 1;
+        await changed.write(`${JSON.stringify({ ...placeOf(row, files), steps: own.steps, ...bytesOf(row) })}\n`);
       }
-      await kept.write(Buffer.concat([text === undefined ? row.raw : Buffer.from(text), Buffer.from(row.end === '' ? '\n' : row.end)]));
+      await kept.write(Buffer.concat([own === undefined ? row.raw : Buffer.from(own.text), Buffer.from(row.end === '' ? '\n' : row.end)]));
     }
   }
   await Promise.all([kept.close(), removed.close(), changed.close()]);
@@ -153,7 +158,7 @@ async function write(
   const [written] = await hashFiles([join(folder, CLEAN_FILES.kept)], folder, options.signal);
   const report: CleanReport = {
     step: 'clean', from: await hashFiles(files, folder, options.signal), written: written!, config, files: done, rows: decisions.count, kept: keptRows, removed: decisions.count - keptRows, changed: changes,
-    reasons: Object.fromEntries(decisions.counts()), pseudonyms: Object.fromEntries(pseudonyms),
+    reasons: Object.fromEntries(decisions.counts()), changedBy, pseudonyms: Object.fromEntries(rewriter.pseudonyms),
   };
   await writeFile(join(folder, CLEAN_FILES.report), `${JSON.stringify(report, null, 2)}\n`);
   return report;
@@ -172,23 +177,6 @@ const placeOf = ({ index, file, row }: BytesRow, files: readonly string[]): { in
 function bytesOf({ raw, end, cut }: BytesRow): Pick<RemovedRow, 'text' | 'base64' | 'end' | 'cut'> {
   const text = raw.toString('utf8');
   return { ...(Buffer.from(text).equals(raw) ? { text } : { base64: raw.toString('base64') }), ...(end === '\n' ? {} : { end }), ...(cut === true ? { cut } : {}) };
-}
-
-const LITERAL = /"(?:[^"\\]|\\.)*"(\s*:)?/g;
-
-/** The line with pseudonyms, or undefined when there was nothing to replace. Only those strings change; keys and numbers stay. */
-function replaced(row: BytesRow, pii: Exclude<CurateConfig['pii'], false>, counts: Map<string, number>): string | undefined {
-  const names = new Pseudonyms(pii.style, pii.kinds as readonly PiiKind[] | undefined);
-  let any = false;
-  const text = row.raw.toString('utf8').replace(LITERAL, (literal, colon?: string) => {
-    if (colon !== undefined || literal.length < 8) return literal;
-    const { text: own, spans } = names.replace(JSON.parse(literal) as string);
-    if (spans.length === 0) return literal;
-    any = true;
-    return JSON.stringify(own);
-  });
-  for (const [kind, count] of names.counts) counts.set(kind, (counts.get(kind) ?? 0) + count);
-  return any ? text : undefined;
 }
 
 interface Tally {

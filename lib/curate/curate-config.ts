@@ -15,6 +15,8 @@ const count = z.number().int().min(0);
 export const curateSchema = z.strictObject({
   quality: z.union([off, z.array(z.enum(QUALITY_FILTERS as unknown as [string, ...string[]]))]).default(false)
     .describe('Filters for web text, with datatrove\'s defaults. Not for chat rows.'),
+  lines: z.enum(['keep', 'c4']).default('keep')
+    .describe('"c4": of plain texts that C4\'s filter keeps, only the lines that it keeps stay. Brings that filter with it.'),
   limits: z.record(z.string(), z.number()).default({}).describe('Limits of those filters by name (docs/curation.md).'),
   chat: z.union([z.boolean(), z.array(z.enum(CHAT))]).default(true).describe('Checks of answers; true: all.'),
   exact: z.boolean().default(true).describe('Rows whose text is the same after NFC.'),
@@ -42,10 +44,17 @@ export const curateSchema = z.strictObject({
 export type CurateConfig = z.infer<typeof curateSchema>;
 export type CurateInput = z.input<typeof curateSchema>;
 
+/** Lines are only taken out of texts that C4's filter has judged. */
+function withC4(config: CurateConfig): CurateConfig {
+  const { quality, lines } = config;
+  if (lines === 'keep' || (quality !== false && quality.includes('c4'))) return config;
+  return { ...config, quality: [...(quality === false ? [] : quality), 'c4'] };
+}
+
 /** Checks an object and fills in what is absent. */
 export function curateConfig(input: unknown, file?: string): CurateConfig {
   const result = curateSchema.safeParse(input ?? {});
-  if (result.success) return result.data;
+  if (result.success) return withC4(result.data);
   const [issue] = result.error.issues;
   const key = issue!.path.join('.') || (issue!.code === 'unrecognized_keys' ? issue!.keys.join(', ') : '');
   throw new EngineError(`${file ?? 'the curation config'}: ${z.prettifyError(result.error).replace(/^✖ /, '')}`,

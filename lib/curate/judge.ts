@@ -5,6 +5,7 @@ import type { DataFormat, Detection } from '../data/formats/format.js';
 import type { RawRow } from '../data/source.js';
 import { isEngineError } from '../errors.js';
 import type { DataRecord } from '../record.js';
+import { c4Lines } from './c4-lines.js';
 import { checkChat, rowScore } from './chat.js';
 import type { ChatCheck } from './chat.js';
 import type { CurateConfig } from './curate-config.js';
@@ -63,16 +64,31 @@ export class Judge {
   async batch(rows: readonly BytesRow[], signal?: AbortSignal): Promise<readonly Judged[]> {
     this.#detection ??= this.#detect(rows);
     const judged = rows.map((row) => this.#row(row));
-    const { quality, limits } = this.#config;
-    if (quality !== false && quality.length > 0) {
-      const left = judged.map((one, at) => at).filter((at) => judged[at]!.reason === '');
-      const reasons = await judgeQuality(left.map((at) => judged[at]!.text), { filters: quality as readonly QualityFilter[], limits, signal });
-      left.forEach((at, place) => {
-        const bad = reasons[place]!.findIndex((reason) => reason !== '');
-        if (bad >= 0) judged[at] = { ...judged[at]!, reason: `${QUALITY_FILTERS[bad]}: ${reasons[place]![bad]}` };
-      });
-    }
+    const { quality, lines } = this.#config;
+    const filters = quality === false ? [] : quality as readonly QualityFilter[];
+    const shortens = lines === 'c4' && this.#detection?.format === 'text';
+    // As in datatrove's pipelines, what comes after C4's filter sees the lines that it left.
+    const later = shortens ? filters.filter((filter) => QUALITY_FILTERS.indexOf(filter) > QUALITY_FILTERS.indexOf('c4')) : [];
+    await this.#filter(judged, filters.filter((filter) => !later.includes(filter)), signal);
+    if (!shortens) return judged;
+    for (const [at, one] of judged.entries()) if (one.reason === '') judged[at] = this.#shortened(one);
+    await this.#filter(judged, later, signal);
     return judged;
+  }
+
+  async #filter(judged: Judged[], filters: readonly QualityFilter[], signal?: AbortSignal): Promise<void> {
+    if (filters.length === 0) return;
+    const left = judged.map((one, at) => at).filter((at) => judged[at]!.reason === '');
+    const reasons = await judgeQuality(left.map((at) => judged[at]!.text), { filters, limits: this.#config.limits, signal });
+    left.forEach((at, place) => {
+      const bad = reasons[place]!.findIndex((reason) => reason !== '');
+      if (bad >= 0) judged[at] = { ...judged[at]!, reason: `${QUALITY_FILTERS[bad]}: ${reasons[place]![bad]}` };
+    });
+  }
+
+  #shortened(one: Judged): Judged {
+    const text = c4Lines(one.text, this.#config.limits);
+    return text === one.text ? one : { ...one, text, words: wordCount(text), score: rowScore(text, text) };
   }
 
   #row(row: BytesRow): Judged {

@@ -50,14 +50,15 @@ export async function undoClean(cleaned: string, options: UndoOptions = {}): Pro
       options.signal?.throwIfAborted();
       const gone = await removed.at(index);
       const before = await changed.at(index);
+      const undone = before?.steps?.some(undoes) ?? false;
       const current = gone === undefined ? (await kept.next()).value as Buffer | undefined : undefined;
       if (gone === undefined && current === undefined) throw dataError({ file: join(folder, CLEAN_FILES.kept) }, `has fewer rows than ${CLEAN_FILES.report} says; was it changed?`);
       let line = current;
       if (gone !== undefined && undoes(gone.step ?? '')) line = lineOf(gone);
-      else if (before !== undefined && undoes('pii')) line = lineOf(before);
+      else if (undone) line = lineOf(before!);
       else if (!file.ended && row === file.rows - 1 && current !== undefined && options.steps === undefined) line = current.subarray(0, -1);
       if (line === undefined) continue;
-      if (gone !== undefined || (before !== undefined && undoes('pii'))) putBack++;
+      if (gone !== undefined || undone) putBack++;
       rows++;
       await write(line);
     }

@@ -57,7 +57,9 @@ function describe(report: CleanReport, folder: string): string {
     `kept       ${count(report.kept)} in ${folder}/clean.jsonl`,
     `removed    ${count(report.removed)} in ${folder}/removed.jsonl`,
     ...Object.entries(report.reasons).map(([reason, rows]) => `  ${count(rows).padStart(10)}  ${reason}`),
-    ...(pseudonyms.length === 0 ? [] : [`replaced   ${pseudonyms.map(([kind, values]) => `${kind} ${count(values)}`).join(', ')} in ${count(report.changed)} rows, which are in ${folder}/changed.jsonl as they were`]),
+    ...(report.changed === 0 ? [] : [`changed    ${count(report.changed)}, which are in ${folder}/changed.jsonl as they were`]),
+    ...Object.entries(report.changedBy).map(([step, rows]) => `  ${count(rows).padStart(10)}  ${step}`),
+    ...(pseudonyms.length === 0 ? [] : [`replaced   ${pseudonyms.map(([kind, values]) => `${kind} ${count(values)}`).join(', ')}`]),
     `undo       whetstone data clean --undo ${folder}`,
   ].join('\n');
 }

@@ -13,6 +13,7 @@ import type { ReadingOptions } from './reading.js';
 export interface CurateOptions extends ReadingOptions {
   readonly config?: string;
   readonly quality?: string;
+  readonly lines?: 'keep' | 'c4';
   readonly near?: 'datatrove' | 'nemo' | 'data-juicer' | 'none';
   readonly exact?: boolean;
   readonly chat?: boolean;
@@ -25,6 +26,7 @@ function withCuration(command: Command): Command {
   return withReading(command)
     .option('--config <file>', 'the pipeline, YAML or JSON; the options below change it')
     .option('--quality <filters>', `filters for web text, with commas: ${QUALITY_FILTERS.join(', ')}; all; none`)
+    .addOption(new Option('--lines <which>', 'c4: of plain texts, only the lines that C4\'s filter keeps stay').choices(['keep', 'c4']))
     .option('--no-chat', 'answers are not checked')
     .option('--no-exact', 'equal texts stay')
     .addOption(new Option('--near <preset>', 'how near duplicates are found').choices(['datatrove', 'nemo', 'data-juicer', 'none']))
@@ -54,6 +56,7 @@ export async function pipelineOf(options: CurateOptions): Promise<CurateConfig> 
   return curateConfig({
     ...base,
     ...(quality === undefined ? {} : { quality: quality === 'none' ? false : quality === 'all' ? [...QUALITY_FILTERS] : names(quality) }),
+    ...(options.lines === undefined ? {} : { lines: options.lines }),
     ...(options.chat === false ? { chat: false } : {}),
     ...(options.exact === false ? { exact: false } : {}),
     ...(near === undefined ? {} : { near: near === 'none' ? false : { preset: near } }),
