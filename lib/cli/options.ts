@@ -1,5 +1,8 @@
 // Options that several commands share, as commander hands them over.
 
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TextTokenizer } from '../text/tokenizer.js';
 import { bytes } from '../track/format.js';
 import { loadParts } from '../train/open.js';
 import type { Limits, Parts, PartsOptions } from '../train/open.js';
@@ -33,6 +36,13 @@ export async function partsOf(output: Output, options: PartsOptions): Promise<Pa
   });
   if (live) write('\r\u001b[2K');
   return parts;
+}
+
+/** A model's tokenizer alone: a folder that has one need not be a whole model. */
+export async function tokenizerOf(output: Output, { model, revision }: Pick<PartsOptions, 'model' | 'revision'>): Promise<TextTokenizer> {
+  const local = await stat(join(model, 'tokenizer.json')).catch(() => undefined);
+  if (local !== undefined) return TextTokenizer.load(model);
+  return (await partsOf(output, { model, ...(revision === undefined ? {} : { revision }) })).tokenizer;
 }
 
 export function engineLimits({ device, dtype, threads }: EngineOptions): Limits {

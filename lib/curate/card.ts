@@ -99,9 +99,12 @@ function sections(profile: Profile, lineage: Lineage, options: CardOptions): str
     ]),
     ...(profile.quality.length === 0 ? [] : [counts('fault', profile.quality, share)]),
     '## Diversity',
-    `Different words, pairs and triples for each one counted (in at most two million words): ${diversity.distinct.map((one) => one.toFixed(3)).join(', ')}. ` +
+    `Different words, pairs and triples for each one counted (in at most 200,000 words): ${diversity.distinct.map((one) => one.toFixed(3)).join(', ')}. ` +
       `Vendi score: a sample of ${diversity.vendi.rows} rows counts as ${diversity.vendi.score.toFixed(1)} different ones.` +
+      (diversity.selfBleu === undefined ? '' : ` Self-BLEU of ${diversity.selfBleu.rows} rows: ${diversity.selfBleu.score.toFixed(1)}.`) +
+      (diversity.typeToken === undefined ? '' : ` Different words in a hundred: ${(100 * diversity.typeToken).toFixed(0)}.`) +
       diversity.warnings.map((warning) => ` **${plain(warning)}.**`).join(''),
+    ...(diversity.tasks.most.length === 0 ? [] : [`What prompts ask for, by English words (${share(diversity.tasks.found)} of the rows; kinds: ${diversity.tasks.kinds.toLocaleString('en-US')}):\n\n${table(['task', 'rows', 'share'], diversity.tasks.most.slice(0, 12).map(({ verb, noun, rows: n }) => [`${verb} ${noun}`, n, share(n)]))}`]),
     '## Personal data',
     profile.pii.length === 0 ? 'Nothing was found that looks like personal data or a secret.'
       : `${profile.piiRows.toLocaleString('en-US')} rows (${share(profile.piiRows)}) hold something that looks like personal data or a secret.\n\n${table(['kind', 'finds'], profile.pii.map(({ name, rows: count }) => [name, count]))}`,

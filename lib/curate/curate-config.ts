@@ -32,17 +32,24 @@ export const curateSchema = z.strictObject({
   })]).default(false).describe('Personal data and secrets become pseudonyms.'),
   length: z.strictObject({
     minCharacters: count.default(0), maxCharacters: count.optional(), minWords: count.default(0), maxWords: count.optional(),
+    minTokens: count.default(0), maxTokens: count.optional(),
   }).prefault({}).describe('Of the whole row.'),
   decontaminate: z.union([off, z.strictObject({
     against: z.array(z.string()).min(1),
     mode: z.enum(['13-gram', '8-gram-lcs']).default('13-gram'),
   })]).default(false).describe('Rows that hold text of an evaluation set.'),
-  budget: z.strictObject({ rows: count.optional(), characters: count.optional(), words: count.optional() }).prefault({})
+  budget: z.strictObject({ rows: count.optional(), characters: count.optional(), words: count.optional(), tokens: count.optional() }).prefault({})
     .describe('Most that stays, best rows first.'),
+  tokenizer: z.string().min(1).optional().describe('Folder of a model, or its name on the hub: whose tokens are counted.'),
 });
 
 export type CurateConfig = z.infer<typeof curateSchema>;
 export type CurateInput = z.input<typeof curateSchema>;
+
+/** Something in it is about tokens. */
+export function countsTokens({ length, budget }: CurateConfig): boolean {
+  return length.minTokens > 0 || length.maxTokens !== undefined || budget.tokens !== undefined;
+}
 
 /** Lines are only taken out of texts that C4's filter has judged. */
 function withC4(config: CurateConfig): CurateConfig {
@@ -54,7 +61,11 @@ function withC4(config: CurateConfig): CurateConfig {
 /** Checks an object and fills in what is absent. */
 export function curateConfig(input: unknown, file?: string): CurateConfig {
   const result = curateSchema.safeParse(input ?? {});
-  if (result.success) return withC4(result.data);
+  if (result.success) {
+    if (result.data.tokenizer !== undefined || !countsTokens(result.data)) return withC4(result.data);
+    throw new EngineError(`${file ?? 'the curation config'}: tokenizer: expected a model whose tokens are counted, came nothing. Name its folder, or its name on the hub`,
+      { code: 'ERR_CONFIG', ...(file === undefined ? {} : { file }), key: 'tokenizer' });
+  }
   const [issue] = result.error.issues;
   const key = issue!.path.join('.') || (issue!.code === 'unrecognized_keys' ? issue!.keys.join(', ') : '');
   throw new EngineError(`${file ?? 'the curation config'}: ${z.prettifyError(result.error).replace(/^✖ /, '')}`,

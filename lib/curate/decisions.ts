@@ -1,10 +1,10 @@
-// What was decided about each row, in flat arrays: why it goes, which row it copies, how good it is, the hash of its text. 30 bytes a
+// What was decided about each row, in flat arrays: why it goes, which row it copies, how good it is, the hash of its text. 38 bytes a
 // row. Saved in portions, so that a long examination can go on where it stopped.
 import { appendFile, mkdir, open, readFile, rename, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dataError } from '../errors.js';
 
-const COLUMNS = { reason: Uint16Array, of: Int32Array, score: Float32Array, characters: Uint32Array, words: Uint32Array, hash: BigUint64Array, second: BigUint64Array } as const;
+const COLUMNS = { reason: Uint16Array, of: Int32Array, score: Float32Array, characters: Uint32Array, words: Uint32Array, tokens: Uint32Array, hash: BigUint64Array, second: BigUint64Array } as const;
 type Column = keyof typeof COLUMNS;
 type Columns = { [C in Column]: InstanceType<(typeof COLUMNS)[C]> };
 

@@ -1,5 +1,8 @@
-// How varied texts are: distinct words and pairs, entropy, the type-token ratio of windows of one length, and the Vendi score of a
-// sample: the number of rows that are really different.
+// How varied texts are: distinct words and pairs, entropy, the type-token ratio of windows of one length, what prompts ask for, and
+// of a sample self-BLEU and the Vendi score, the number of rows that are really different.
+import { selfBleu } from '../score/index.js';
+import { askedFor } from './verb-noun.js';
+import type { Asked } from './verb-noun.js';
 
 export interface Diversity {
   readonly rows: number;
@@ -10,6 +13,10 @@ export interface Diversity {
   readonly entropy: readonly [number, number, number];
   /** Mean share of different words in windows of 100; undefined without one. */
   readonly typeToken: number | undefined;
+  /** Mean BLEU of each text of a sample against all others of it (sacreBLEU's, 0 to 100; lower is more varied); undefined for one row. */
+  readonly selfBleu: { readonly score: number; readonly rows: number } | undefined;
+  /** What prompts ask for, the most frequent first, and how many prompts that was found of. English only. */
+  readonly tasks: { readonly prompts: number; readonly found: number; readonly kinds: number; readonly most: readonly (Asked & { readonly rows: number })[] };
   /** Effective number of rows in a sample, and the sample's size. */
   readonly vendi: { readonly score: number; readonly rows: number };
   readonly warnings: readonly string[];
@@ -17,6 +24,13 @@ export interface Diversity {
 
 const WINDOW = 100;
 const SAMPLE = 160;
+/** Characters of a text in the sample. */
+const SAMPLED = 4000;
+/** Of the sample, for self-BLEU, whose work grows with the square: rows, and characters of each. */
+const SELF_BLEU = { rows: 50, characters: 2000 } as const;
+const TASKS_SHOWN = 40;
+/** Kinds of tasks that are counted; what comes first later is not. */
+const MOST_TASKS = 100_000;
 /** Words after which n-grams are no longer counted: the tables would not stay small. */
 const MOST_WORDS = 200_000;
 const WORD = /[\p{L}\p{N}']+/gu;
@@ -25,18 +39,23 @@ const WORD = /[\p{L}\p{N}']+/gu;
 export class DiversityMeter {
   readonly #counts: readonly Map<string, number>[] = [new Map(), new Map(), new Map()];
   readonly #totals = [0, 0, 0];
-  readonly #sample: string[][] = [];
+  readonly #sample: string[] = [];
+  readonly #tasks = new Map<string, number>();
+  #prompts = 0;
+  #found = 0;
   #rows = 0;
   #words = 0;
   #windows = 0;
   #typeTokens = 0;
   #random = 1;
 
-  add(text: string): void {
+  /** `prompt`: what of the text is asked, if anything. */
+  add(text: string, prompt = ''): void {
     const words = text.toLowerCase().match(WORD) ?? [];
     this.#rows++;
     this.#words += words.length;
-    this.#keep(words);
+    this.#keep(text);
+    if (prompt !== '') this.#task(prompt);
     if (this.#words > MOST_WORDS) return;
     for (let n = 0; n < 3; n++) {
       const counts = this.#counts[n]!;
@@ -53,15 +72,24 @@ export class DiversityMeter {
   }
 
   /** A fair sample of all rows, whatever their number. */
-  #keep(words: readonly string[]): void {
-    const row = words.slice(0, 400);
+  #keep(text: string): void {
     if (this.#sample.length < SAMPLE) {
-      this.#sample.push(row);
+      this.#sample.push(copied(text));
       return;
     }
     this.#random = (Math.imul(this.#random, 1664525) + 1013904223) >>> 0;
     const place = Math.floor((this.#random / 4294967296) * this.#rows);
-    if (place < SAMPLE) this.#sample[place] = row;
+    if (place < SAMPLE) this.#sample[place] = copied(text);
+  }
+
+  #task(prompt: string): void {
+    this.#prompts++;
+    const asked = askedFor(prompt);
+    if (asked === undefined) return;
+    this.#found++;
+    const key = `${asked.verb} ${asked.noun}`;
+    const before = this.#tasks.get(key);
+    if (before !== undefined || this.#tasks.size < MOST_TASKS) this.#tasks.set(key, (before ?? 0) + 1);
   }
 
   result(): Diversity {
@@ -70,7 +98,8 @@ export class DiversityMeter {
       for (const count of counts.values()) bits -= (count / this.#totals[n]!) * Math.log2(count / this.#totals[n]!);
       return bits;
     });
-    const vendi = vendiScore(this.#sample);
+    const vendi = vendiScore(this.#sample.map((text) => (text.toLowerCase().match(WORD) ?? []).slice(0, 400)));
+    const few = this.#sample.slice(0, SELF_BLEU.rows).map((text) => text.slice(0, SELF_BLEU.characters));
     const rows = this.#sample.length;
     return {
       rows: this.#rows,
@@ -78,12 +107,23 @@ export class DiversityMeter {
       distinct: this.#counts.map((counts, n) => (this.#totals[n] === 0 ? 0 : counts.size / this.#totals[n]!)) as [number, number, number],
       entropy: entropy as [number, number, number],
       typeToken: this.#windows === 0 ? undefined : this.#typeTokens / this.#windows,
+      selfBleu: few.length < 2 ? undefined : { score: selfBleu(few), rows: few.length },
+      tasks: {
+        prompts: this.#prompts, found: this.#found, kinds: this.#tasks.size,
+        most: [...this.#tasks].sort((a, b) => b[1] - a[1]).slice(0, TASKS_SHOWN).map(([key, count]) => {
+          const [verb = '', noun = ''] = key.split(' ');
+          return { verb, noun, rows: count };
+        }),
+      },
       vendi: { score: vendi, rows },
       warnings: rows >= 20 && vendi < 0.3 * rows
         ? [`rows are alike: a sample of ${rows} counts as ${vendi.toFixed(1)} different ones. Remove near duplicates, or mix in other data`] : [],
     };
   }
 }
+
+/** The beginning of a text, as a string of its own that does not keep the rest in memory. */
+const copied = (text: string): string => Buffer.from(text.slice(0, SAMPLED)).toString();
 
 /**
  * exp of the entropy of the eigenvalues of the similarity matrix, over cosines of TF-IDF vectors of words: 1 when all rows are the

@@ -11,6 +11,10 @@ import { contaminationIndex, learnCommonOf } from './contamination-index.js';
 import type { CurateConfig } from './curate-config.js';
 import { Decisions } from './decisions.js';
 import type { Decontaminator } from './decontaminate.js';
+import { Figures } from './figures.js';
+import type { FiguresReport } from './figures.js';
+import { TextTokenizer } from '../text/tokenizer.js';
+import { promptText } from './record-text.js';
 import { Judge } from './judge.js';
 import type { Judged, Reading } from './judge.js';
 import { Meters } from './measures.js';
@@ -29,6 +33,10 @@ export interface ExamineOptions extends TextOptions, Reading {
   readonly threads?: number | undefined;
   /** Measure what stays as well. */
   readonly measure?: boolean | undefined;
+  /** Whose tokens are counted; absent: that of the config. */
+  readonly tokenizer?: TextTokenizer | undefined;
+  /** With measure: the field that says where a row is from. */
+  readonly sourceField?: string | undefined;
   /** Folder for the state: an interrupted examination of the same files and config goes on from there. */
   readonly state?: string | undefined;
   readonly onProgress?: ((stage: 'read' | 'compare', done: number, total?: number) => void) | undefined;
@@ -50,6 +58,7 @@ export interface Examination {
   /** The first rows of each reason that has to do with a row alone. */
   readonly examples: readonly Example[];
   readonly measures?: Measures;
+  readonly figures?: FiguresReport;
   /** Rows of evaluation sets that were looked for, and those too short to be found. */
   readonly evaluation?: { readonly rows: number; readonly tooShort: number };
   /** Rows that an earlier run had examined. */
@@ -68,9 +77,11 @@ const EXAMPLES = 3;
 
 export async function examine(files: readonly string[], config: CurateConfig, options: ExamineOptions = {}): Promise<Examination> {
   const { signal, threads, state: folder, onProgress } = options;
+  const tokenizer = options.tokenizer ?? (config.tokenizer === undefined ? undefined : await TextTokenizer.load(config.tokenizer));
+  const countTokens = tokenizer && ((text: string): number => tokenizer.encode(text).length);
   const index = config.decontaminate === false ? undefined : await evaluationIndex(config.decontaminate, files, options);
   const trees = await treesOf(files, options.format, options);
-  const judge = new Judge(config, files, trees === undefined ? options : {}, index);
+  const judge = new Judge(config, files, trees === undefined ? options : {}, { index, countTokens });
   const signatures = config.near === false ? undefined
     : new Signatures(minHashOptions(config.near.preset, config.near.threshold === undefined ? {} : { threshold: config.near.threshold }));
   const key = folder === undefined ? '' : await identity(files, config, options);
@@ -85,6 +96,7 @@ export async function examine(files: readonly string[], config: CurateConfig, op
   judge.detection = saved?.state.detection;
   const findings = folder === undefined ? undefined : await FindingsFile.open(join(folder, 'findings.jsonl'), saved?.state.findings ?? 0);
   const meters = options.measure === true ? new Meters() : undefined;
+  const figures = options.measure === true ? new Figures({ countTokens, sourceField: options.sourceField }) : undefined;
   const examples: Example[] = [];
   const shown = new Map<string, number>();
   let last = performance.now();
@@ -102,8 +114,10 @@ export async function examine(files: readonly string[], config: CurateConfig, op
       decisions.columns.score[row] = one.score;
       decisions.columns.characters[row] = one.text.length;
       decisions.columns.words[row] = one.words;
+      decisions.columns.tokens[row] = one.tokens;
       if (one.reason === '') {
-        meters?.add(one.text);
+        meters?.add(one.text, promptText(one.record!));
+        figures?.add(one.record!, rows[at]!.value!, files[rows[at]!.file]!, one.tokens);
         if (signatures !== undefined) {
           texts.push(one.text);
           signed.push(row);
@@ -135,7 +149,7 @@ export async function examine(files: readonly string[], config: CurateConfig, op
   applyBudget(decisions, config.budget);
   return {
     files, decisions, trees, detection: trees ?? judge.detection, examples, resumedFrom: saved?.state.position.index ?? 0,
-    ...(meters === undefined ? {} : { measures: meters.result() }),
+    ...(meters === undefined ? {} : { measures: meters.result() }), ...(figures === undefined ? {} : { figures: figures.result() }),
     ...(index === undefined ? {} : { evaluation: { rows: index.rows, tooShort: index.tooShort } }),
   };
 }

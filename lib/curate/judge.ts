@@ -23,14 +23,24 @@ export interface Judged {
   /** More about it, for the file of removed rows. */
   readonly detail?: unknown;
   readonly text: string;
+  /** Absent where the row is bad. */
+  readonly record?: DataRecord;
   readonly score: number;
   readonly words: number;
+  /** 0 where nobody asked for them. */
+  readonly tokens: number;
 }
 
 export interface Reading {
   readonly format?: DataFormat | 'auto' | undefined;
   readonly fields?: FieldNames | undefined;
   readonly roles?: RoleNames | undefined;
+}
+
+export interface JudgeTools {
+  /** Text of evaluation sets. */
+  readonly index?: Decontaminator | undefined;
+  readonly countTokens?: ((text: string) => number) | undefined;
 }
 
 const LOOKED_AT = 100;
@@ -40,15 +50,17 @@ const wordCount = (text: string): number => text.match(/[\p{L}\p{N}]+/gu)?.lengt
 export class Judge {
   readonly #config: CurateConfig;
   readonly #index: Decontaminator | undefined;
+  readonly #countTokens: ((text: string) => number) | undefined;
   readonly #reading: Reading;
   readonly #files: readonly string[];
   #detection: Detection | undefined;
 
-  constructor(config: CurateConfig, files: readonly string[], reading: Reading, index?: Decontaminator) {
+  constructor(config: CurateConfig, files: readonly string[], reading: Reading, { index, countTokens }: JudgeTools = {}) {
     this.#config = config;
     this.#files = files;
     this.#reading = reading;
     this.#index = index;
+    this.#countTokens = countTokens;
   }
 
   /** What rows are taken for, once there was one. */
@@ -88,7 +100,7 @@ export class Judge {
 
   #shortened(one: Judged): Judged {
     const text = c4Lines(one.text, this.#config.limits);
-    return text === one.text ? one : { ...one, text, words: wordCount(text), score: rowScore(text, text) };
+    return text === one.text ? one : { ...one, text, words: wordCount(text), tokens: this.#countTokens?.(text) ?? 0, score: rowScore(text, text) };
   }
 
   #row(row: BytesRow): Judged {
@@ -104,8 +116,9 @@ export class Judge {
     }
     const text = recordText(record);
     const words = wordCount(text);
-    const found = this.#wrong(record, text, words);
-    return { reason: '', ...found, text, words, score: rowScore(text, answerText(record)) };
+    const tokens = this.#countTokens?.(text) ?? 0;
+    const found = this.#wrong(record, text, { words, tokens });
+    return { reason: '', ...found, text, record, words, tokens, score: rowScore(text, answerText(record)) };
   }
 
   #raw(row: BytesRow): RawRow {
@@ -129,11 +142,12 @@ export class Judge {
     return toRecord(this.#raw(row), format, mapping);
   }
 
-  #wrong(record: DataRecord, text: string, words: number): { readonly reason: string; readonly detail?: unknown } | undefined {
+  #wrong(record: DataRecord, text: string, { words, tokens }: Pick<Judged, 'words' | 'tokens'>): { readonly reason: string; readonly detail?: unknown } | undefined {
     const { length, chat, languages } = this.#config;
     const characters = text.length;
-    if (characters < length.minCharacters || words < length.minWords) return { reason: 'length: too short', detail: { characters, words } };
-    if (characters > (length.maxCharacters ?? Infinity) || words > (length.maxWords ?? Infinity)) return { reason: 'length: too long', detail: { characters, words } };
+    const detail = { characters, words, ...(this.#countTokens === undefined ? {} : { tokens }) };
+    if (characters < length.minCharacters || words < length.minWords || tokens < length.minTokens) return { reason: 'length: too short', detail };
+    if (characters > (length.maxCharacters ?? Infinity) || words > (length.maxWords ?? Infinity) || tokens > (length.maxTokens ?? Infinity)) return { reason: 'length: too long', detail };
     if (chat !== false) {
       const findings = checkChat(turnsOf(record), chat === true ? undefined : (chat as readonly ChatCheck[]));
       if (findings.length > 0) return { reason: `chat: ${findings[0]!.check}`, detail: findings.map(({ check, seen }) => `${check}: ${seen}`) };
@@ -148,4 +162,4 @@ export class Judge {
 }
 
 const nothing = (reason: string, detail?: unknown): Judged =>
-  ({ reason, text: '', score: 0, words: 0, ...(detail === undefined ? {} : { detail }) });
+  ({ reason, text: '', score: 0, words: 0, tokens: 0, ...(detail === undefined ? {} : { detail }) });

@@ -31,13 +31,13 @@ export class Meters {
   #characters = 0;
   #piiRows = 0;
 
-  add(text: string, language?: string): void {
+  add(text: string, prompt = '', language?: string): void {
     this.#rows++;
     this.#characters += text.length;
     // Every row's length until there are many; then an even sample.
     if (this.#lengths.length < LENGTHS_KEPT) this.#lengths.push(text.length);
     else if (this.#rows % 16 === 0) this.#lengths[(this.#rows / 16) % LENGTHS_KEPT] = text.length;
-    this.#diversity.add(text);
+    this.#diversity.add(text, prompt);
     this.#bias.add(text);
     const said = language ?? languageOf(text) ?? 'unknown';
     this.#languages.set(said, (this.#languages.get(said) ?? 0) + 1);

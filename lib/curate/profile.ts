@@ -143,7 +143,7 @@ export async function profileData(source: Source, options: ProfileOptions = {}):
     if (checks.length > 0) flawed++;
     for (const { check } of checks) quality.add(check.replaceAll('_', ' '));
     bias.add(text);
-    diversity.add(text);
+    diversity.add(text, prompt);
     if (index.add(keyOf(normalText(text)), rows) !== rows) exact++;
     rows++;
     return [text];

@@ -38,20 +38,22 @@ export function removeNear(decisions: Decisions, signed: readonly number[], clus
 
 /** Keeps the best rows that fit, of equal ones the first. */
 export function applyBudget(decisions: Decisions, budget: CurateConfig['budget']): void {
-  const limits = { rows: budget.rows ?? Infinity, characters: budget.characters ?? Infinity, words: budget.words ?? Infinity };
+  const limits = { rows: budget.rows ?? Infinity, characters: budget.characters ?? Infinity, words: budget.words ?? Infinity, tokens: budget.tokens ?? Infinity };
   if (Object.values(limits).every((limit) => limit === Infinity)) return;
-  const { score, characters, words } = decisions.columns;
+  const { score, characters, words, tokens } = decisions.columns;
   const kept: number[] = [];
   for (let row = 0; row < decisions.count; row++) if (decisions.isKept(row)) kept.push(row);
   kept.sort((a, b) => score[b]! - score[a]! || a - b);
-  const used = { rows: 0, characters: 0, words: 0 };
+  const used = { rows: 0, characters: 0, words: 0, tokens: 0 };
   for (const row of kept) {
-    if (used.rows + 1 > limits.rows || used.characters + characters[row]! > limits.characters || used.words + words[row]! > limits.words) {
+    if (used.rows + 1 > limits.rows || used.characters + characters[row]! > limits.characters || used.words + words[row]! > limits.words ||
+      used.tokens + tokens[row]! > limits.tokens) {
       decisions.remove(row, 'budget: does not fit');
       continue;
     }
     used.rows++;
     used.characters += characters[row]!;
     used.words += words[row]!;
+    used.tokens += tokens[row]!;
   }
 }

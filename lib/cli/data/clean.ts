@@ -9,7 +9,7 @@ import { count } from '../../track/format.js';
 import { EXIT } from '../exit.js';
 import type { Output } from '../output.js';
 import { watchSignals } from '../signals.js';
-import { pipelineOf } from './curate-options.js';
+import { pipelineOf, tokenizerFor } from './curate-options.js';
 import type { CurateOptions } from './curate-options.js';
 import { progressOf } from './curate-progress.js';
 import { readingOf } from './reading.js';
@@ -38,7 +38,7 @@ export async function cleanCommand(output: Output, options: Options, ...names: (
   const stopped = new Error('interrupted; the same command goes on from here');
   using signals = watchSignals({ stop: () => controller.abort(stopped), cancel: () => controller.abort(stopped) }, () => undefined);
   try {
-    const report = await clean(files, config, { ...readingOf(options), output: options.output, signal: controller.signal, onProgress: progress.report });
+    const report = await clean(files, config, { ...readingOf(options), ...await tokenizerFor(output, config), output: options.output, signal: controller.signal, onProgress: progress.report });
     progress.clear();
     output.result({ output: options.output, ...report }, () => describe(report, options.output!));
     return EXIT.ok;

@@ -1,7 +1,5 @@
 // `whetstone data mask`: the tokens of some rows, coloured by what is learned of them.
 
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { BadRow } from '../../data/bad-rows.js';
 import { openRecords } from '../../data/records.js';
 import { openSource } from '../../data/source.js';
@@ -11,10 +9,10 @@ import { loadChatTemplate } from '../../text/chat-template.js';
 import { RecordEncoder } from '../../text/encode.js';
 import type { EncodeOptions } from '../../text/encode.js';
 import { explainSequence, explainText } from '../../text/explain.js';
-import { TextTokenizer } from '../../text/tokenizer.js';
+import type { TextTokenizer } from '../../text/tokenizer.js';
 import { templateOf } from '../../train/rows.js';
 import { EXIT } from '../exit.js';
-import { partsOf } from '../options.js';
+import { tokenizerOf } from '../options.js';
 import type { Output } from '../output.js';
 import { readingOf } from './reading.js';
 import type { ReadingOptions } from './reading.js';
@@ -89,11 +87,9 @@ const short = (weight: number): string => String(Math.round(weight * 1000) / 100
 
 /** A folder with a tokenizer is enough; a name on the hub brings the model along. */
 async function textPartsOf(output: Output, options: Options): Promise<{ tokenizer: TextTokenizer; template: ChatTemplate | undefined }> {
-  const local = await stat(join(options.model, 'tokenizer.json')).catch(() => undefined);
-  const tokenizer = local === undefined ? undefined : await TextTokenizer.load(options.model);
-  const parts = tokenizer === undefined ? await partsOf(output, { model: options.model, ...(options.revision === undefined ? {} : { revision: options.revision }) })
-    : { tokenizer, template: await loadChatTemplate(tokenizer) };
-  return { tokenizer: parts.tokenizer, template: await templateOf(parts, options.chatTemplate === undefined ? {} : { chatTemplate: options.chatTemplate }) };
+  const tokenizer = await tokenizerOf(output, options);
+  const parts = { tokenizer, template: await loadChatTemplate(tokenizer) };
+  return { tokenizer, template: await templateOf(parts, options.chatTemplate === undefined ? {} : { chatTemplate: options.chatTemplate }) };
 }
 
 /** completions, last, all, or roles with commas between. */
