@@ -1,5 +1,6 @@
 // The text of a record, for everything that compares rows: all it says, in order, without the names of the format. Two
 // rows that say the same in different formats have the same text.
+import { exactJson } from '../data/exact.js';
 import type { ChatMessage, DataRecord } from '../record.js';
 
 /** All that the record says, one part a line. */
@@ -47,5 +48,5 @@ function answerParts(record: DataRecord): readonly string[] {
 function messageText({ content, extra }: ChatMessage): string {
   const said = content ?? '';
   const calls = extra?.['tool_calls'];
-  return calls === undefined ? said : `${said}${said === '' ? '' : '\n'}${JSON.stringify(calls)}`;
+  return calls === undefined ? said : `${said}${said === '' ? '' : '\n'}${exactJson(calls)}`;
 }

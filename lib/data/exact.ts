@@ -4,9 +4,15 @@
 import { EXACT_CLOSE, EXACT_KEY, EXACT_OPEN } from '../record.js';
 
 const TOKEN = /"(?:[^"\\]|\\.)*"(\s*:)?|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+const SHOWN_NUMBER = new RegExp(`"${EXACT_OPEN}([^${EXACT_CLOSE}]*)${EXACT_CLOSE}"`, 'g');
 const INDEX_KEY = /^"(?:0|[1-9]\d{0,9})"/;
 /** Rows that call or describe tools, and hold a number or a key that JavaScript would change. */
 const HAS_TOOLS = /"(?:tool_calls|tools|function_call|arguments|input_schema|tool_use)"/;
+
+/** The way back, for showing: JSON with every marked value as it stood in the file. */
+export function exactJson(value: unknown): string {
+  return JSON.stringify(value).replaceAll(SHOWN_NUMBER, '$1').replaceAll(EXACT_KEY, '');
+}
 
 /** The row's text, for rows that have to be read exactly; nothing for all others. */
 export function exactText(text: string): { readonly text?: string } {

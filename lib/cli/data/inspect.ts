@@ -1,6 +1,7 @@
 // `whetstone data inspect`: what rows are taken for and how surely, how many there are, which are bad, and some of them.
 
 import { BadRowKeeper } from '../../data/bad-rows.js';
+import { exactJson } from '../../data/exact.js';
 import { openRecords } from '../../data/records.js';
 import { openSource } from '../../data/source.js';
 import type { ChatMessage, DataRecord } from '../../record.js';
@@ -41,7 +42,7 @@ export async function inspectCommand(output: Output, options: Options, ...names:
   progress.end();
   const bad = await keeper.close();
   output.result(
-    { files: source.files, ...detection, rows, records: made, kinds: Object.fromEntries(kinds), bad: badReport(bad), sample },
+    { files: source.files, ...detection, rows, records: made, kinds: Object.fromEntries(kinds), bad: badReport(bad), sample: JSON.parse(exactJson(sample)) as unknown },
     () => [
       `files       ${source.files.length === 1 ? source.files[0] : `${source.files.length}, first ${source.files[0]}`}`,
       `format      ${detection.format}, confidence ${(100 * detection.confidence).toFixed(1)} %: ${detection.reason}`,
@@ -70,7 +71,7 @@ function sampleText(record: DataRecord): string[] {
 }
 
 const said = (messages: readonly ChatMessage[], before = ''): string[] => messages.map(({ role, content, weight, extra }) =>
-  line(`${before}${role}${weight === undefined ? '' : ` ×${weight}`}`, `${content ?? ''}${extra?.tool_calls === undefined ? '' : ` ${JSON.stringify(extra.tool_calls)}`}`));
+  line(`${before}${role}${weight === undefined ? '' : ` ×${weight}`}`, `${content ?? ''}${extra?.tool_calls === undefined ? '' : ` ${exactJson(extra.tool_calls)}`}`));
 
 function line(name: string, text: string): string {
   const flat = text.replaceAll(/\s*\n\s*/g, ' ⏎ ');

@@ -4,7 +4,7 @@ import type { DataRecord } from '../../record.js';
 import type { RawRow } from '../source.js';
 import { found, RowFields, type FieldName, type Mapping } from './fields.js';
 import { readTree, sureOfTree } from './oasst.js';
-import { DATA_FORMATS, questionAndAnswer, RULES, type DataFormat } from './rules.js';
+import { DATA_FORMATS, questionAndAnswer, questionOf, RULES, type DataFormat } from './rules.js';
 
 export { DATA_FORMATS, type DataFormat } from './rules.js';
 
@@ -49,6 +49,8 @@ function match(raw: RawRow, mapping: Mapping): Match | undefined {
     if (value > (best?.sure ?? 0)) best = { format, sure: value, mapping };
   }
   if ((best?.sure ?? 0) >= GUESSED) return best;
+  const asked = best?.format === 'preference' && !fields.has('prompt') ? questionOf(raw.value) : undefined;
+  if (asked !== undefined) return { format: 'preference', sure: GUESSED, mapping: { ...mapping, fields: { ...mapping.fields, prompt: asked } } };
   const guess = mapping.fields?.prompt === undefined ? questionAndAnswer(raw.value) : undefined;
   return guess === undefined ? best : { format: 'completion', sure: GUESSED, mapping: { ...mapping, fields: { ...mapping.fields, ...guess } } };
 }
@@ -89,7 +91,8 @@ export function detect(rows: readonly RawRow[], mapping: Mapping = {}, wanted?: 
   ]);
   const share = best.rows === rows.length ? `all ${rows.length} rows looked at have` : `${best.rows} of ${rows.length} rows looked at have`;
   const { used } = usedFields(first, best.match);
-  const guessed = best.match.mapping === mapping ? '' : ', which are common names for a prompt and its completion';
+  const guessed = best.match.mapping === mapping ? ''
+    : best.match.format === 'preference' ? ', of which one has a common name for a prompt' : ', which are common names for a prompt and its completion';
   const names = used.length === 0 ? 'its shape' : used.map((name) => `"${name}"`).join(', ');
   return describeRows(first, rows.length, best.match, best.sum / rows.length, `${share} ${names}${guessed}`, others);
 }

@@ -43,11 +43,19 @@ function side(fields: RowFields, field: FieldName, role: 'user' | 'assistant' = 
   return [{ role, content: fields.text(field) }];
 }
 
+/** Whether an answer is wanted, as tables write it too; undefined where that is not said. */
+export function verdictOf(label: unknown): boolean | undefined {
+  switch (typeof label === 'string' ? label.trim().toLowerCase() : label) {
+    case true: case 'true': case 1: case '1': return true;
+    case false: case 'false': case 0: case '0': return false;
+    default: return undefined;
+  }
+}
+
 export function kto(fields: RowFields): DataRecord {
   const label = fields.get('label');
-  const text = typeof label === 'string' ? label.toLowerCase() : undefined;
-  const desirable = typeof label === 'boolean' ? label : text === 'true' ? true : text === 'false' ? false : undefined;
-  if (desirable === undefined) throw fields.error('label', `expected true or false, came ${describe(label)}`);
+  const desirable = verdictOf(label);
+  if (desirable === undefined) throw fields.error('label', `expected true or false (or 1 or 0), came ${describe(label)}`);
   const tools = readTools(fields);
   return {
     ...fields.origin(), kind: 'labelled', desirable,

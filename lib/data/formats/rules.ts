@@ -3,7 +3,7 @@ import { dataError, describe } from '../../errors.js';
 import type { ChatMessage, DataRecord } from '../../record.js';
 import { readMessages, readTools, withSystem } from './chat.js';
 import type { FieldName, RowFields } from './fields.js';
-import { hhRlhf, isTranscript, kto, openaiPreference, preference, ultrafeedback } from './pairs.js';
+import { hhRlhf, isTranscript, kto, openaiPreference, preference, ultrafeedback, verdictOf } from './pairs.js';
 
 export const DATA_FORMATS = [
   'messages', 'sharegpt', 'oasst', 'oasst-pairs', 'openai-preference', 'ultrafeedback', 'hh-rlhf', 'preference', 'kto',
@@ -77,14 +77,16 @@ export const RULES: Readonly<Record<Exclude<DataFormat, 'oasst' | 'oasst-pairs'>
     example: '{"prompt": "…", "chosen": "…", "rejected": "…"}',
     needed: ['chosen', 'rejected'],
     optional: ['prompt', 'tools', 'system', 'weight'],
-    sure: (fields) => (fields.has('prompt') ? 0.98 : Array.isArray(fields.get('chosen')) ? 0.95 : 0.5),
+    // Beside the preferred conversation alone, which some sets repeat as "messages", the pair is the more telling one.
+    sure: (fields) => (Array.isArray(fields.get('chosen')) && Array.isArray(fields.get('rejected')) ? 0.995 : fields.has('prompt') ? 0.98 : 0.5),
     read: preference,
   },
   kto: {
     example: '{"prompt": "…", "completion": "…", "label": true}',
     needed: ['prompt', 'completion', 'label'],
     optional: ['tools', 'system', 'weight'],
-    sure: (fields) => (typeof fields.get('label') === 'boolean' ? 0.98 : /^(true|false)$/i.test(String(fields.get('label'))) ? 0.9 : 0.3),
+    // More telling than a prompt with its completion: without the label bad answers would be learned.
+    sure: (fields) => (typeof fields.get('label') === 'boolean' ? 0.98 : verdictOf(fields.get('label')) !== undefined ? 0.975 : 0.3),
     read: kto,
   },
   completion: {
@@ -121,12 +123,15 @@ export const RULES: Readonly<Record<Exclude<DataFormat, 'oasst' | 'oasst-pairs'>
 };
 
 /** Pairs of names that many sets use for a question and its answer; less telling than our own. */
-const QUESTIONS = ['question', 'query', 'problem', 'user', 'human', 'input'];
+const QUESTIONS = ['prompt', 'question', 'query', 'problem', 'user', 'human', 'input'];
 const ANSWERS = ['answer', 'response', 'solution', 'assistant', 'target', 'output'];
+
+/** The field of a row that looks like a question. */
+export const questionOf = (row: Readonly<Record<string, unknown>>): string | undefined => QUESTIONS.find((name) => isText(row[name]));
 
 /** Fields of a row that look like a question and its answer: `{ prompt: 'question', completion: 'answer' }`. */
 export function questionAndAnswer(row: Readonly<Record<string, unknown>>): { readonly prompt: string; readonly completion: string } | undefined {
-  const prompt = QUESTIONS.find((name) => isText(row[name]));
+  const prompt = questionOf(row);
   const completion = ANSWERS.find((name) => isText(row[name]));
   return prompt === undefined || completion === undefined ? undefined : { prompt, completion };
 }
