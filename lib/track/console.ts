@@ -26,6 +26,7 @@ export class ConsoleLog implements Sink {
       case 'phase':
         return this.#showPhase(event.message, event.done, event.total);
       case 'start':
+        for (const note of event.notes ?? []) this.#line(c.dim(note));
         this.#line(`${c.bold(event.model)} on ${event.device} (${event.dtype}): ${count(event.parameters)} trainable numbers, ` +
           `${count(event.rows)} rows, ${count(event.tokens)} tokens an epoch, ${count(event.steps)} updates` +
           (event.step > 0 ? `, going on after update ${count(event.step)}` : ''));

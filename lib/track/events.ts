@@ -26,6 +26,8 @@ export interface StartEvent {
   /** Tokens of one pass over the training data. */
   readonly tokens: number;
   readonly output: string;
+  /** What rows were taken for, and what else was found in order, a sentence each. */
+  readonly notes?: readonly string[];
 }
 
 export interface StepEvent {

@@ -1,6 +1,7 @@
 // From data files to encoded rows, with the choices of a configuration. Several sets become one, end to end.
 
 import { readFile } from 'node:fs/promises';
+import type { Detection } from '../data/formats/format.js';
 import { openRecords } from '../data/records.js';
 import { openSource } from '../data/source.js';
 import { EngineError } from '../errors.js';
@@ -25,6 +26,8 @@ export interface RowsOptions extends Partial<Pick<Config['data'],
   readonly badRowsFile?: string;
   readonly signal?: AbortSignal;
   readonly onProgress?: (rows: number) => void;
+  /** Called for each set with what its rows were taken for, and its rows. */
+  readonly onDetected?: (set: string, detection: Detection, rows: SequenceSet) => void;
 }
 
 /** One of the sets that rows came from: sequences [begin, end). */
@@ -56,6 +59,7 @@ export async function encodeRows(parts: Parts, train: string | readonly (string 
       open.push({
         named, data, set: split ? splitRows(data.set, options.maxLength!) : data.set, key: split ? `${data.set.key}/${options.maxLength}` : data.set.key,
       });
+      options.onDetected?.(named.name, data.detection, data.set);
       before += data.report.rows;
     }
   } catch (error) {

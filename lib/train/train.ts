@@ -21,6 +21,7 @@ import { mostSequences, widestBatch } from './data.js';
 import { openBatches } from './batches.js';
 import { planGeneration } from './generation.js';
 import { decontaminateRows, evaluationSets } from './decontaminate.js';
+import { detectedText, firstRowText, SURE } from './detected.js';
 import { planRun, refuseUnlessFits } from './memory.js';
 import { loadParts, openParts, resolveDevice } from './open.js';
 import type { Parts } from './open.js';
@@ -63,7 +64,7 @@ export function train(input: ConfigInput, options: TrainOptions = {}): Run {
 
 /** Training rows without those that hold text of an evaluation set which the configuration names. */
 async function withoutEvaluationText<R extends Rows>(
-  rows: R, parts: Parts, config: Config, signal: AbortSignal, emit: StageContext['emit'],
+  rows: R, parts: Parts, config: Config, signal: AbortSignal, emit: StageContext['emit'], notes: string[],
 ): Promise<R | Rows> {
   const { against: asked, mode, action } = config.data.decontaminate;
   const against = evaluationSets(config);
@@ -79,7 +80,8 @@ async function withoutEvaluationText<R extends Rows>(
     decode: (tokens) => parts.tokenizer.decode(tokens), signal,
     onProgress: (done, total) => emit({ type: 'phase', phase: 'data', message: 'looking for evaluation text', done, total }),
   });
-  emit(found === 0 ? { type: 'phase', phase: 'data', message } : { type: 'warning', message });
+  if (found === 0) notes.push(message);
+  else emit({ type: 'warning', message });
   return left;
 }
 
@@ -110,10 +112,17 @@ async function prepare(given: Config, options: TrainOptions, context: StageConte
 
     const budget = config.train.batchTokens;
     const maxLength = Math.min(config.train.maxLength ?? Infinity, spec.rope.maxPositions, budget);
+    const notes: string[] = [];
     const encode = async (files: Config['data']['train'], what: string) => {
       phase('data', `reading ${what} rows`);
       const badRowsFile = join(config.output, what === 'training' ? 'bad-rows.jsonl' : `bad-rows-${what}.jsonl`);
-      const rows = await encodeRows(parts, files, { ...config.data, maxLength, badRowsFile, signal, onProgress: (done) => phase('data', `reading ${what} rows`, done) });
+      const rows = await encodeRows(parts, files, { ...config.data, maxLength, badRowsFile, signal, onProgress: (done) => phase('data', `reading ${what} rows`, done),
+        onDetected: (name, detection, set) => {
+          const message = `${name === 'train' ? what : name} rows are read as ${detectedText(detection)}`;
+          if (detection.confidence < SURE) emit({ type: 'warning', message: `${message}. The first: ${firstRowText(parts, set)}. If that is wrong, say data.format and data.fields` });
+          else notes.push(`${message}; the first: ${firstRowText(parts, set)}`);
+        },
+      });
       closing.push(rows.close);
       for (const message of rows.warnings) emit({ type: 'warning', message });
       return rows;
@@ -122,7 +131,7 @@ async function prepare(given: Config, options: TrainOptions, context: StageConte
       ? await streamRows(parts, config, { maxLength, signal, phase: (message, done, total) => phase('data', message, done, total) })
       : await encode(config.data.train, 'training');
     if (config.data.streaming) closing.push(read.close);
-    const rows = await withoutEvaluationText(read, parts, given, signal, emit);
+    const rows = await withoutEvaluationText(read, parts, given, signal, emit, notes);
     const valid = config.data.valid === undefined ? undefined : await encode(config.data.valid, 'validation');
 
     const general = config.doctor.general === undefined ? undefined : await encode(config.doctor.general, 'general');
@@ -189,7 +198,7 @@ async function prepare(given: Config, options: TrainOptions, context: StageConte
       startEvent: {
         type: 'start', step: start.step, steps: plan.steps, model: config.model, device, dtype: config.train.dtype,
         parameters: (await session.readAdapter(slot, 'weights')).reduce((sum, { data }) => sum + data.length, 0),
-        rows: rows.report.kept, tokens: rows.report.tokens, output: config.output,
+        rows: rows.report.kept, tokens: rows.report.tokens, output: config.output, notes,
       },
       output: config.output,
       sinks,
