@@ -9,16 +9,16 @@ import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { finished } from 'node:stream/promises';
-import type { TextOptions } from '../data/row.js';
 import { SOURCE_START } from '../data/source.js';
 import { EngineError } from '../errors.js';
 import type { CurateConfig } from './curate-config.js';
-import { examine, readUnits } from './examine.js';
+import { examine } from './examine.js';
 import { hashFiles } from './lineage.js';
 import type { LineageFile } from './lineage.js';
 import type { Examination, ExamineOptions } from './examine.js';
 import { isLines } from './raw-rows.js';
 import type { BytesRow } from './raw-rows.js';
+import { readUnits } from './thread-rows.js';
 import { Rewriter } from './rewrite.js';
 import type { ChangeStep } from './rewrite.js';
 
@@ -118,7 +118,7 @@ class Lines {
 }
 
 async function write(
-  { files, decisions, detection, trees }: Examination, config: CurateConfig, folder: string, findings: string, options: TextOptions & { readonly signal?: AbortSignal | undefined },
+  { files, decisions, detection, trees }: Examination, config: CurateConfig, folder: string, findings: string, options: CleanOptions,
 ): Promise<CleanReport> {
   const kept = new Lines(join(folder, CLEAN_FILES.kept));
   const removed = new Lines(join(folder, CLEAN_FILES.removed));
@@ -130,6 +130,7 @@ async function write(
   let changes = 0;
   for await (const { rows } of readUnits(files, trees, SOURCE_START, options)) {
     options.signal?.throwIfAborted();
+    options.onProgress?.('write', rows.at(-1)?.index ?? 0, decisions.count);
     for (const row of rows) {
       if (row.index >= decisions.count) throw changedMeanwhile(files[row.file]!);
       const tally = tallies[row.file]!;

@@ -22,10 +22,8 @@ import type { Measures } from './measures.js';
 import { minHashOptions } from './minhash-options.js';
 import { native } from './native.js';
 import { clustersOf } from './near-duplicates.js';
-import { readBytesRows } from './raw-rows.js';
-import type { BytesBatch } from './raw-rows.js';
 import { applyBudget, removeExact, removeNear } from './remove.js';
-import { readThreadRows, treesOf } from './thread-rows.js';
+import { readUnits, treesOf } from './thread-rows.js';
 import { Signatures } from './signatures.js';
 
 export interface ExamineOptions extends TextOptions, Reading {
@@ -39,7 +37,7 @@ export interface ExamineOptions extends TextOptions, Reading {
   readonly sourceField?: string | undefined;
   /** Folder for the state: an interrupted examination of the same files and config goes on from there. */
   readonly state?: string | undefined;
-  readonly onProgress?: ((stage: 'read' | 'compare', done: number, total?: number) => void) | undefined;
+  readonly onProgress?: ((stage: 'read' | 'compare' | 'write', done: number, total?: number) => void) | undefined;
 }
 
 export interface Example {
@@ -152,14 +150,6 @@ export async function examine(files: readonly string[], config: CurateConfig, op
     ...(meters === undefined ? {} : { measures: meters.result() }), ...(figures === undefined ? {} : { figures: figures.result() }),
     ...(index === undefined ? {} : { evaluation: { rows: index.rows, tooShort: index.tooShort } }),
   };
-}
-
-/** Rows as they are judged one by one: those of the files, or threads of their trees. */
-export function readUnits(
-  files: readonly string[], trees: Detection | undefined, from: SourcePosition, { textSplit, signal }: Pick<ExamineOptions, 'textSplit' | 'signal'>,
-): AsyncGenerator<BytesBatch> {
-  const options = { ...(textSplit === undefined ? {} : { textSplit }), ...(signal === undefined ? {} : { signal }) };
-  return trees === undefined ? readBytesRows(files, from, options) : readThreadRows(files, from, trees, options);
 }
 
 async function evaluationIndex({ against, mode }: Exclude<CurateConfig['decontaminate'], false>, files: readonly string[], { format, fields, roles, textSplit }: ExamineOptions): Promise<Decontaminator> {

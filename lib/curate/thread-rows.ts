@@ -8,7 +8,7 @@ import { Source } from '../data/source.js';
 import type { SourcePosition } from '../data/source.js';
 import { isEngineError } from '../errors.js';
 import type { ChatMessage, DataRecord } from '../record.js';
-import { badRow } from './raw-rows.js';
+import { badRow, readBytesRows } from './raw-rows.js';
 import type { BytesBatch, BytesRow } from './raw-rows.js';
 
 const LOOKED_AT = 100;
@@ -29,8 +29,16 @@ export async function treesOf(files: readonly string[], format: DataFormat | 'au
 
 const isTree = (format: DataFormat): boolean => format === 'oasst' || format === 'oasst-pairs';
 
+/** Rows as they are judged one by one: those of the files, or threads of their trees. */
+export function readUnits(
+  files: readonly string[], trees: Detection | undefined, from: SourcePosition, { textSplit, signal }: TextOptions & { readonly signal?: AbortSignal | undefined },
+): AsyncGenerator<BytesBatch> {
+  const options = { ...(textSplit === undefined ? {} : { textSplit }), ...(signal === undefined ? {} : { signal }) };
+  return trees === undefined ? readBytesRows(files, from, options) : readThreadRows(files, from, trees, options);
+}
+
 /** All threads of the files, from a place that an earlier batch gave. */
-export async function* readThreadRows(
+async function* readThreadRows(
   files: readonly string[], from: SourcePosition, detection: Detection, options: TextOptions & { readonly signal?: AbortSignal },
 ): AsyncGenerator<BytesBatch> {
   let bad: BadRow[] = [];

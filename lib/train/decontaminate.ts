@@ -2,14 +2,17 @@
 // The text of a row is what the model would read of it: its tokens, decoded.
 
 import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { contaminationIndex, LEARNED_FROM } from '../curate/contamination-index.js';
 import type { EvaluationSet } from '../curate/contamination-index.js';
 import type { DecontaminationMode } from '../curate/decontaminate.js';
+import { EngineError } from '../errors.js';
 import type { SequenceSet } from '../pack/plan.js';
 import { Subset } from './probe.js';
+import type { Parts } from './open.js';
 import type { Rows } from './rows.js';
+import type { StageContext } from './run.js';
 import type { Config } from './config/schema.js';
 import { SEALED } from '../eval/sealed.js';
 
@@ -72,6 +75,29 @@ export async function decontaminateRows(rows: Rows, options: DecontaminateRowsOp
   const counted = `decontamination (${mode}): ${lines.length} of ${set.length} training rows hold text of ${sets}`;
   if (action === 'report') return { rows, found: lines.length, message: `${counted}. They are learned all the same (data.decontaminate.action: report); see ${file}` };
   return { rows: only(rows, Int32Array.from(kept)), found: lines.length, message: `${counted}. They are left out, and lie in ${file} with both texts` };
+}
+
+/** Training rows without those that hold text of an evaluation set which the configuration names. */
+export async function withoutEvaluationText<R extends Rows>(
+  rows: R, parts: Parts, config: Config, signal: AbortSignal, emit: StageContext['emit'], notes: string[],
+): Promise<R | Rows> {
+  const { against: asked, mode, action } = config.data.decontaminate;
+  const against = evaluationSets(config);
+  if (action === 'off' || against.length === 0) return rows;
+  if (config.data.streaming) {
+    const message = 'rows that are streamed are not searched for evaluation text. Clean the files first: whetstone data clean FILES --against FILES --output DIR';
+    if (asked !== undefined) throw new EngineError(`data.decontaminate: ${message}`, { code: 'ERR_CONFIG', key: 'data.decontaminate' });
+    emit({ type: 'warning', message });
+    return rows;
+  }
+  const { rows: left, found, message } = await decontaminateRows(rows, {
+    against, mode, action, file: join(config.output, 'contaminated.jsonl'),
+    decode: (tokens) => parts.tokenizer.decode(tokens), signal,
+    onProgress: (done, total) => emit({ type: 'phase', phase: 'data', message: 'looking for evaluation text', done, total }),
+  });
+  if (found === 0) notes.push(message);
+  else emit({ type: 'warning', message });
+  return left;
 }
 
 /** The rows at these places, each part with what is left of it. */

@@ -20,14 +20,12 @@ import { writeResolved } from './config/write.js';
 import { mostSequences, widestBatch } from './data.js';
 import { openBatches } from './batches.js';
 import { planGeneration } from './generation.js';
-import { decontaminateRows, evaluationSets } from './decontaminate.js';
+import { withoutEvaluationText } from './decontaminate.js';
 import { detectedText, firstRowText, SURE } from './detected.js';
 import { planRun, refuseUnlessFits } from './memory.js';
 import { loadParts, openParts, resolveDevice } from './open.js';
-import type { Parts } from './open.js';
 import { splitOwnRows } from './own-split.js';
 import { encodeRows } from './rows.js';
-import type { Rows } from './rows.js';
 import { Run } from './run.js';
 import type { Finished, Stage, StageContext } from './run.js';
 import { scheduleFactor } from './schedule.js';
@@ -60,29 +58,6 @@ export interface TrainOptions {
 export function train(input: ConfigInput, options: TrainOptions = {}): Run {
   const config = checkConfig(input);
   return new Run(config.train.learningRate, (context) => prepare(config, options, context), options);
-}
-
-/** Training rows without those that hold text of an evaluation set which the configuration names. */
-async function withoutEvaluationText<R extends Rows>(
-  rows: R, parts: Parts, config: Config, signal: AbortSignal, emit: StageContext['emit'], notes: string[],
-): Promise<R | Rows> {
-  const { against: asked, mode, action } = config.data.decontaminate;
-  const against = evaluationSets(config);
-  if (action === 'off' || against.length === 0) return rows;
-  if (config.data.streaming) {
-    const message = 'rows that are streamed are not searched for evaluation text. Clean the files first: whetstone data clean FILES --against FILES --output DIR';
-    if (asked !== undefined) throw new EngineError(`data.decontaminate: ${message}`, { code: 'ERR_CONFIG', key: 'data.decontaminate' });
-    emit({ type: 'warning', message });
-    return rows;
-  }
-  const { rows: left, found, message } = await decontaminateRows(rows, {
-    against, mode, action, file: join(config.output, 'contaminated.jsonl'),
-    decode: (tokens) => parts.tokenizer.decode(tokens), signal,
-    onProgress: (done, total) => emit({ type: 'phase', phase: 'data', message: 'looking for evaluation text', done, total }),
-  });
-  if (found === 0) notes.push(message);
-  else emit({ type: 'warning', message });
-  return left;
 }
 
 async function prepare(given: Config, options: TrainOptions, context: StageContext): Promise<Stage> {

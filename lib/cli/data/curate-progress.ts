@@ -2,6 +2,7 @@
 
 import { stat } from 'node:fs/promises';
 import type { ExamineOptions } from '../../curate/examine.js';
+import { count } from '../../track/format.js';
 import type { Output } from '../output.js';
 
 const SHOWN_AFTER_MS = 1000;
@@ -27,6 +28,7 @@ export async function progressOf(output: Output, files: readonly string[]): Prom
       const left = stage === 'read' && done > 0 ? ((performance.now() - began) / 1000) * (total / done - 1) : undefined;
       write(stage === 'read'
         ? `reading   ${(done / 1e6).toFixed(0)} of ${(total / 1e6).toFixed(0)} MB${left === undefined || left < 1 ? '' : `, ${left.toFixed(0)} s left`}`
+        : stage === 'write' ? `writing   ${count(done)} of ${count(of ?? 0)} rows`
         : `comparing ${done} of ${of ?? '?'} bands`);
     },
     clear: () => {
