@@ -45,7 +45,7 @@ export function evaluationRow(record: DataRecord): EvaluationRow {
 }
 
 /** The first rows of each file say what its rows have in common. */
-export async function learnCommonOf(index: Decontaminator, files: readonly string[], reading: SetReading = {}): Promise<void> {
+export async function learnCommonOf(index: { learnCommon(texts: readonly string[]): void }, files: readonly string[], reading: SetReading = {}): Promise<void> {
   const lenient = { ...reading, onBad: () => undefined };
   for (const file of files) {
     const source = await openSource(file, lenient);

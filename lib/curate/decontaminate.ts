@@ -38,7 +38,14 @@ const COMMON_SHARE = 0.01;
 /** Part of a run's words that must not be common ones: a template and two words behind it are no find. */
 const OWN_SHARE = 0.5;
 
-const wordsOf = (text: string): string[] => text.normalize('NFKC').toLowerCase().match(WORD) ?? [];
+/** Words of a run, unless another number is asked for, and how many of them must be a row's own. */
+export const RUN_OF_WORDS = 13;
+export const LEAST_OWN = Math.ceil(RUN_OF_WORDS * OWN_SHARE);
+
+/** So many texts (of so many that were looked at) have a run that it proves nothing. */
+export const isCommonCount = (count: number, of = 0): boolean => count > Math.max(COMMON, of * COMMON_SHARE);
+
+export const wordsOf = (text: string): string[] => text.normalize('NFKC').toLowerCase().match(WORD) ?? [];
 
 interface Place {
   readonly text: number;
@@ -67,7 +74,7 @@ export class Decontaminator {
 
   constructor(options: DecontaminationOptions = {}) {
     this.mode = options.mode ?? '13-gram';
-    this.size = options.size ?? (this.mode === '13-gram' ? 13 : 8);
+    this.size = options.size ?? (this.mode === '13-gram' ? RUN_OF_WORDS : 8);
     this.#least = { characters: options.leastCharacters ?? 50, share: options.leastShare ?? 0.5 };
   }
 
@@ -110,7 +117,7 @@ export class Decontaminator {
       seen++;
       for (const key of new Set(Array.from(this.#known(wordsOf(text)), ([one]) => one))) counts.set(key, (counts.get(key) ?? 0) + 1);
     }
-    for (const [key, count] of counts) if (count > Math.max(COMMON, seen * COMMON_SHARE)) this.#common.add(key);
+    for (const [key, count] of counts) if (isCommonCount(count, seen)) this.#common.add(key);
     this.#settled = false;
   }
 
@@ -157,7 +164,7 @@ export class Decontaminator {
   }
 
   #isCommon(key: number): boolean {
-    return this.#common.has(key) || (this.#runs.get(key)?.length ?? 0) > COMMON;
+    return this.#common.has(key) || isCommonCount(this.#runs.get(key)?.length ?? 0);
   }
 
   /** Runs of a text that some evaluation row has. */

@@ -13,8 +13,8 @@ export interface SeenRow extends Contamination {
 }
 
 export interface SeenOptions extends DecontaminationOptions {
-  /** Training rows that hold text of these were left out by the run, so nothing in them was seen. */
-  readonly leftOut?: Decontaminator | undefined;
+  /** Training rows that the run left out, so nothing in them was seen. */
+  readonly leftOut?: ((text: string) => boolean) | undefined;
   readonly signal?: AbortSignal | undefined;
   /** After each batch of a training set: its rows so far. */
   readonly onProgress?: ((rows: number) => void) | undefined;
@@ -37,7 +37,7 @@ export async function seenRows(
       for (const record of records) {
         const text = recordText(record);
         const hits = index.hits(text);
-        if (hits.length === 0 || leftOut?.check(text) !== undefined) continue;
+        if (hits.length === 0 || leftOut?.(text) === true) continue;
         for (const hit of hits) {
           const { row, index: key } = rows[hit.row]!;
           if ((seen.get(key)?.words ?? 0) < hit.words) seen.set(key, { ...hit, row, training: { file: record.file, row: record.row, text } });

@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { open, readFile, writeFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { openSource } from '../data/source.js';
+import type { Source } from '../data/source.js';
 import type { TextOptions } from '../data/row.js';
 import { dataError } from '../errors.js';
 import { appendEntry, compareLedgers, nextEntry, openings, readLedger } from '../track/ledger.js';
@@ -34,6 +35,8 @@ export interface SealHeader {
   readonly salt: string;
   /** 8 bytes a row. */
   readonly fingerprints: string;
+  /** Fingerprints of what the rows ask, run of words by run; '' where nobody made them. */
+  readonly runs: string;
   readonly iv: string;
 }
 
@@ -52,6 +55,8 @@ export interface SealOptions extends TextOptions {
   readonly output: string;
   /** Where the key goes. @default output + ".key" */
   readonly key?: string;
+  /** Makes fingerprints of what rows ask, by which training rows with their text are found (`printRuns` of lib/curate). */
+  readonly printRuns?: (source: Source, salt: string) => Promise<string>;
 }
 
 export interface Sealed {
@@ -87,7 +92,7 @@ export async function sealRows(names: string | readonly string[], options: SealO
   const first = nextEntry(undefined, { seal: id, type: 'sealed', what: { rows: lines.length, digest } });
   const header: SealHeader = {
     whetstone: 'sealed', version: VERSION, id, created: first.time, rows: lines.length, digest, openings: 0, head: first.hash, problems: [],
-    salt, fingerprints: Buffer.concat(prints).toString('base64'), iv: randomBytes(12).toString('hex'),
+    salt, fingerprints: Buffer.concat(prints).toString('base64'), runs: await options.printRuns?.(source, salt) ?? '', iv: randomBytes(12).toString('hex'),
   };
   const secret = randomBytes(32);
   await writeFile(key, `${secret.toString('hex')}\n`, { flag: 'wx', mode: 0o600 });
@@ -169,7 +174,7 @@ export async function sharedRows(header: SealHeader, names: string | readonly st
     wanted.set(print, (wanted.get(print) ?? 0) + 1);
   }
   let shared = 0;
-  const source = await openSource(names, text);
+  const source = await openSource(names, { ...text, onBad: () => undefined }); // told by whoever reads these rows to learn them
   for await (const rows of source.batches()) {
     for (const { value } of rows) {
       const print = fingerprint(value, header.salt).toString('hex');

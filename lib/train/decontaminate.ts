@@ -1,4 +1,5 @@
-// Training rows that hold text of an evaluation set are left out before the run, and kept in contaminated.jsonl with both texts.
+// Training rows that hold text of an evaluation set are left out before the run, and kept in contaminated.jsonl with both texts
+// (those of a sealed test set with their own, since nobody may read the other).
 // The text of a row is what the model would read of it: its tokens, decoded.
 
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -7,6 +8,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { contaminationIndex, LEARNED_FROM } from '../curate/contamination-index.js';
 import type { EvaluationSet } from '../curate/contamination-index.js';
 import type { DecontaminationMode } from '../curate/decontaminate.js';
+import { RunPrints } from '../curate/run-prints.js';
 import { EngineError } from '../errors.js';
 import type { SequenceSet } from '../pack/plan.js';
 import { Subset } from './probe.js';
@@ -14,12 +16,14 @@ import type { Parts } from './open.js';
 import type { Rows } from './rows.js';
 import type { StageContext } from './run.js';
 import type { Config } from './config/schema.js';
-import { SEALED } from '../eval/sealed.js';
+import { readSeal, SEALED } from '../eval/sealed.js';
 
 export interface DecontaminateRowsOptions {
   /** Evaluation sets: files, folders, patterns, and how they are read. */
   readonly against: readonly (string | EvaluationSet)[];
   readonly mode: DecontaminationMode;
+  /** A sealed test set, of which only fingerprints are known. */
+  readonly sealed?: { readonly file: string; readonly prints: RunPrints } | undefined;
   /** Leave the rows out, or only report them. */
   readonly action: 'remove' | 'report';
   /** Where the rows are written. */
@@ -48,27 +52,31 @@ export function evaluationSets({ data }: Config): readonly (string | EvaluationS
 const SEQUENCES_A_TURN = 64;
 
 export async function decontaminateRows(rows: Rows, options: DecontaminateRowsOptions): Promise<Decontaminated> {
-  const { against, mode, action, file, decode, signal } = options;
+  const { against, mode, sealed, action, file, decode, signal } = options;
   const index = await contaminationIndex(against, { mode });
   const kept: number[] = [];
   const lines: string[] = [];
   const { set } = rows;
   for (const { begin, end } of rows.parts) {
     const step = Math.max(1, Math.floor((end - begin) / LEARNED_FROM));
-    index.learnCommon(Array.from({ length: Math.floor((end - begin) / step) }, (_, i) => decode(set.get(begin + i * step).tokens)));
+    const some = Array.from({ length: Math.floor((end - begin) / step) }, (_, i) => decode(set.get(begin + i * step).tokens));
+    index.learnCommon(some);
+    sealed?.prints.learnCommon(some);
   }
   for (let at = 0; at < set.length; at++) {
     const { tokens, row } = set.get(at);
     const text = decode(tokens);
     const hit = index.check(text);
-    if (hit === undefined) kept.push(at);
-    else lines.push(`${JSON.stringify({ ...hit, evaluationRow: hit.row, row, training: text })}\n`);
+    if (hit !== undefined) lines.push(`${JSON.stringify({ ...hit, evaluationRow: hit.row, row, training: text })}\n`);
+    else if (sealed?.prints.holds(text) === true) lines.push(`${JSON.stringify({ set: sealed.file, row, training: text })}\n`);
+    else kept.push(at);
     if (at % SEQUENCES_A_TURN !== SEQUENCES_A_TURN - 1) continue;
     signal?.throwIfAborted();
     options.onProgress?.(at + 1, set.length);
     await turn();
   }
-  const sets = `${index.rows} evaluation rows of ${against.flatMap((one) => (typeof one === 'string' ? one : one.files)).join(', ')}${index.tooShort === 0 ? '' : `, ${index.tooShort} of them too short to be found`}`;
+  const names = [...against.flatMap((one) => (typeof one === 'string' ? one : one.files)), ...(sealed === undefined ? [] : [`${sealed.file} (sealed: by fingerprints)`])];
+  const sets = `${index.rows === 0 ? '' : `${index.rows} `}evaluation rows of ${names.join(', ')}${index.tooShort === 0 ? '' : `, ${index.tooShort} of them too short to be found`}`;
   if (lines.length === 0) return { rows, found: 0, message: `decontamination (${mode}): no training row holds text of ${sets}` };
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, lines.join(''));
@@ -83,7 +91,9 @@ export async function withoutEvaluationText<R extends Rows>(
 ): Promise<R | Rows> {
   const { against: asked, mode, action } = config.data.decontaminate;
   const against = evaluationSets(config);
-  if (action === 'off' || against.length === 0) return rows;
+  const { test } = config.data;
+  const sealed = test !== undefined && SEALED.test(test) ? await sealedPrints(test) : undefined;
+  if (action === 'off' || (against.length === 0 && sealed === undefined)) return rows;
   if (config.data.streaming) {
     const message = 'rows that are streamed are not searched for evaluation text. Clean the files first: whetstone data clean FILES --against FILES --output DIR';
     if (asked !== undefined) throw new EngineError(`data.decontaminate: ${message}`, { code: 'ERR_CONFIG', key: 'data.decontaminate' });
@@ -91,13 +101,18 @@ export async function withoutEvaluationText<R extends Rows>(
     return rows;
   }
   const { rows: left, found, message } = await decontaminateRows(rows, {
-    against, mode, action, file: join(config.output, 'contaminated.jsonl'),
+    against, mode, sealed, action, file: join(config.output, 'contaminated.jsonl'),
     decode: (tokens) => parts.tokenizer.decode(tokens), signal,
     onProgress: (done, total) => emit({ type: 'phase', phase: 'data', message: 'looking for evaluation text', done, total }),
   });
   if (found === 0) notes.push(message);
   else emit({ type: 'warning', message });
   return left;
+}
+
+export async function sealedPrints(file: string): Promise<NonNullable<DecontaminateRowsOptions['sealed']>> {
+  const { runs, salt } = await readSeal(file);
+  return { file, prints: new RunPrints(runs, salt) };
 }
 
 /** The rows at these places, each part with what is left of it. */

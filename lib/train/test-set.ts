@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { printRuns } from '../curate/run-prints.js';
 import { EngineError } from '../errors.js';
 import { checkLedger, digestOf, readSeal, SEALED, sealRows, sharedRows } from '../eval/sealed.js';
 import type { Config } from './config/schema.js';
@@ -28,7 +29,7 @@ export async function noteTestSet(config: Config, warn: (message: string) => voi
   if (file !== test) {
     await mkdir(config.output, { recursive: true });
     if (!existsSync(file)) {
-      await sealRows(test, { output: file, ...text });
+      await sealRows(test, { output: file, printRuns, ...text });
       warn(`the test rows are now sealed in ${file}; move ${test} to where nobody trains, and set data.test to the sealed file`);
     } else if ((await readSeal(file)).digest !== await digestOf(test, text)) {
       throw new EngineError(`data.test: ${file} holds other rows than ${test}, and a sealed test set is never replaced. Choose another output`,

@@ -1,6 +1,7 @@
 // `whetstone data seal`: encrypts test rows, so that nothing that trains can read them and every look is counted.
 
 import { resolve } from 'node:path';
+import { printRuns } from '../../curate/run-prints.js';
 import { sealRows } from '../../eval/sealed.js';
 import { count } from '../../track/format.js';
 import { EXIT } from '../exit.js';
@@ -15,7 +16,7 @@ interface Options {
 export async function sealCommand(output: Output, options: Options, ...args: (string | readonly string[])[]): Promise<number> {
   const files = args.flat();
   const { file, key, ledger, header } = await sealRows(files, {
-    output: options.output, ...(options.key === undefined ? {} : { key: options.key }),
+    output: options.output, printRuns, ...(options.key === undefined ? {} : { key: options.key }),
     ...(options.textSplit === undefined ? {} : { textSplit: options.textSplit }),
   });
   output.result({ file: resolve(file), key: resolve(key), ledger: resolve(ledger), id: header.id, rows: header.rows, digest: header.digest }, [

@@ -2,6 +2,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { packRunPrints, printRuns, RunPrints } from '../../../lib/curate/run-prints.js';
+import { readSeal, sealRows } from '../../../lib/eval/sealed.js';
 import { decontaminateRows, evaluationSets } from '../../../lib/train/decontaminate.js';
 import { checkConfig } from '../../../lib/train/config/parse.js';
 import type { Rows } from '../../../lib/train/rows.js';
@@ -61,4 +63,28 @@ test('reported only', async () => {
 test('nothing to find', async () => {
   const before = rowsOf(['a', 'b', 'c']);
   expect(await decontaminateRows(before, { ...options, file: join(folder, 'none.jsonl') })).toMatchObject({ rows: before, found: 0 });
+});
+
+test('rows with text of a sealed test set are found by its fingerprints alone', async () => {
+  const test = join(folder, 'test.sealed');
+  await sealRows(evaluation, { output: test, printRuns });
+  const { runs, salt } = await readSeal(test);
+  const prints = new RunPrints(runs, salt);
+  expect(texts.map((text) => prints.holds(text))).toEqual([false, true, false, true, false]);
+  expect(prints.holds(QUESTION.split(' ').slice(0, 13).join(' '))).toBe(true);
+  expect(prints.holds(QUESTION.split(' ').slice(0, 12).join(' '))).toBe(false);
+  const file = join(folder, 'sealed.jsonl');
+  const { rows, found, message } = await decontaminateRows(rowsOf(texts), { ...options, against: [], sealed: { file: test, prints }, file });
+  expect([rows.set.length, found]).toEqual([3, 2]);
+  expect(message).toMatch(/2 of 5 training rows hold text of evaluation rows of .*test\.sealed \(sealed/);
+  expect(readFileSync(file, 'utf8')).toContain(`"set":${JSON.stringify(test)},"row":1,"training"`);
+});
+
+test('what many training rows say proves nothing for a sealed set either', () => {
+  const system = 'You are a careful assistant who thinks step by step and then writes the answer on a line of its own.';
+  const prints = new RunPrints(packRunPrints([`${system} ${QUESTION}`], 'salt'), 'salt');
+  const training = Array.from({ length: 40 }, (_, row) => `${system} Natalia sold ${row} cakes.`);
+  expect(prints.holds(training[0]!)).toBe(true);
+  prints.learnCommon(training);
+  expect([prints.holds(training[0]!), prints.holds(`${system} ${QUESTION}`), prints.holds(`So: ${QUESTION}`)]).toEqual([false, true, true]);
 });
