@@ -19,16 +19,16 @@ constexpr char32_t kEllipsis = 0x2026, kDash = 0x2014, kEnDash = 0x2013, kApostr
 
 bool digit(char32_t c) { return c >= '0' && c <= '9'; }
 
-bool is(const Piece& piece, std::size_t at, int bits) { return (piece.classes[at] & bits) != 0; }
+bool is(const PieceText& piece, std::size_t at, int bits) { return (piece.classes[at] & bits) != 0; }
 
-std::size_t dots(const Piece& piece, std::size_t at, std::size_t end) {
+std::size_t dots(const PieceText& piece, std::size_t at, std::size_t end) {
   std::size_t count = 0;
   while (at + count < end && piece.characters[at + count] == '.') ++count;
   return count;
 }
 
 // Characters of the first alternative of "- – — -- --- —— ~" that stands here and has a letter behind it.
-std::size_t hyphen(const Piece& piece, std::size_t at, std::size_t end) {
+std::size_t hyphen(const PieceText& piece, std::size_t at, std::size_t end) {
   const auto& c = piece.characters;
   const auto letter = [&](std::size_t behind) { return behind < end && is(piece, behind, kAlpha); };
   if (c[at] == '~' || c[at] == kEnDash) return letter(at + 1) ? 1 : 0;
@@ -40,7 +40,7 @@ std::size_t hyphen(const Piece& piece, std::size_t at, std::size_t end) {
   return 0;
 }
 
-bool url_rest(const Piece& piece, std::size_t at, std::size_t end) {
+bool url_rest(const PieceText& piece, std::size_t at, std::size_t end) {
   const auto& c = piece.characters;
   if (at < end && c[at] == ':') {
     std::size_t digits = 0;
@@ -56,7 +56,7 @@ bool host_letter(char32_t c) {
   return digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= 0xA1 && c <= 0xFFFF);
 }
 
-bool public_address(const Piece& piece, std::size_t at, std::size_t end) {
+bool public_address(const PieceText& piece, std::size_t at, std::size_t end) {
   int part[4] = {0, 0, 0, 0};
   std::size_t lengths[4] = {0, 0, 0, 0};
   bool leading[4] = {false, false, false, false};
@@ -79,7 +79,7 @@ bool public_address(const Piece& piece, std::size_t at, std::size_t end) {
   return !own;
 }
 
-bool named_host(const Piece& piece, std::size_t at, std::size_t end) {
+bool named_host(const PieceText& piece, std::size_t at, std::size_t end) {
   const auto& c = piece.characters;
   std::size_t labels = 0;
   for (;;) {
@@ -101,7 +101,7 @@ bool named_host(const Piece& piece, std::size_t at, std::size_t end) {
   return true;
 }
 
-bool url_host(const Piece& piece, std::size_t begin, std::size_t end) {
+bool url_host(const PieceText& piece, std::size_t begin, std::size_t end) {
   std::size_t stop = begin;
   const auto& c = piece.characters;
   while (stop < end && c[stop] != '/' && c[stop] != '?' && c[stop] != '#' && c[stop] != ':') ++stop;
@@ -110,18 +110,24 @@ bool url_host(const Piece& piece, std::size_t begin, std::size_t end) {
 
 }  // namespace
 
-Piece::Piece(std::string_view text) : whole(text) {
+void PieceText::read(std::string_view text) {
   const std::uint16_t* const table = class_table();
-  for (std::size_t at = 0; at < text.size();) {
-    bytes.push_back(at);
-    const char32_t c = next_character(text, at);
-    characters.push_back(c);
-    classes.push_back(table[c]);
+  whole = text;
+  count = 0;
+  if (bytes.size() <= text.size()) {
+    characters.resize(text.size());
+    classes.resize(text.size());
+    bytes.resize(text.size() + 1);
   }
-  bytes.push_back(text.size());
+  for (std::size_t at = 0; at < text.size(); ++count) {
+    bytes[count] = at;
+    characters[count] = next_character(text, at);
+    classes[count] = table[characters[count]];
+  }
+  bytes[count] = text.size();
 }
 
-std::size_t prefix_length(const Piece& piece, std::size_t begin, std::size_t end) {
+std::size_t prefix_length(const PieceText& piece, std::size_t begin, std::size_t end) {
   const auto& c = piece.characters;
   if (begin >= end) return 0;
   if (is(piece, begin, kPrefix)) return 1;
@@ -135,7 +141,7 @@ std::size_t prefix_length(const Piece& piece, std::size_t begin, std::size_t end
   return 0;
 }
 
-std::size_t suffix_length(const Piece& piece, std::size_t begin, std::size_t end) {
+std::size_t suffix_length(const PieceText& piece, std::size_t begin, std::size_t end) {
   const auto& c = piece.characters;
   if (begin >= end) return 0;
   const std::size_t n = end - begin;
@@ -163,8 +169,8 @@ std::size_t suffix_length(const Piece& piece, std::size_t begin, std::size_t end
   return longest;
 }
 
-std::vector<std::pair<std::size_t, std::size_t>> infixes(const Piece& piece, std::size_t begin, std::size_t end) {
-  std::vector<std::pair<std::size_t, std::size_t>> out;
+void infixes(const PieceText& piece, std::size_t begin, std::size_t end, std::vector<std::pair<std::size_t, std::size_t>>& out) {
+  out.clear();
   const auto& c = piece.characters;
   const auto before = [&](std::size_t at, int bits, bool digits) {
     return at > begin && (is(piece, at - 1, bits) || (digits && digit(c[at - 1])));
@@ -173,6 +179,10 @@ std::vector<std::pair<std::size_t, std::size_t>> infixes(const Piece& piece, std
   for (std::size_t at = begin; at < end;) {
     std::size_t length = 0;
     const char32_t x = c[at];
+    if (digit(x) || (x >= 'a' && x <= 'z') || (x >= 'A' && x <= 'Z')) {
+      ++at;
+      continue;
+    }
     if (x == '.') {
       const std::size_t run = dots(piece, at, end);
       if (run > 1) length = run;
@@ -193,11 +203,11 @@ std::vector<std::pair<std::size_t, std::size_t>> infixes(const Piece& piece, std
     if (length > 0) out.emplace_back(at, at + length);
     at += length > 0 ? length : 1;
   }
-  return out;
 }
 
-bool is_url(const Piece& piece, std::size_t begin, std::size_t end) {
+bool is_url(const PieceText& piece, std::size_t begin, std::size_t end) {
   const auto& c = piece.characters;
+  if (piece.text(begin, end).find('.') == std::string_view::npos) return false;  // neither a name nor an address
   std::size_t starts[2] = {begin, begin};
   std::size_t scheme = begin;
   while (scheme < end && (is(piece, scheme, kWordLetter) || c[scheme] == '+' || c[scheme] == '-' || c[scheme] == '.')) ++scheme;

@@ -43,13 +43,6 @@ inline char32_t next_character(std::string_view text, std::size_t& at) {
   return code < 0x110000 ? code : 0xFFFD;
 }
 
-// Characters of a text.
-inline std::size_t count_characters(std::string_view text) {
-  std::size_t count = 0;
-  for (const char c : text) count += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  return count;
-}
-
 }  // namespace lora
 
 #endif

@@ -4,7 +4,6 @@
 
 #include <string>
 
-#include "text/affixes.h"
 #include "text/xxhash.h"
 
 namespace lora {
@@ -21,10 +20,14 @@ const Row kRows[] = {
 #include "text/english.inc"
 };
 
-constexpr std::size_t kLongest = 40;  // bytes of the longest special case, and some
 constexpr std::size_t kSlots = 8192;
 
 }  // namespace
+
+void Outline::add(std::string_view text) {
+  first_[static_cast<unsigned char>(text.front())] |= std::uint64_t{1} << text.size();
+  last_[static_cast<unsigned char>(text.back())] |= std::uint64_t{1} << text.size();
+}
 
 const English& English::rules() {
   static const English rules;
@@ -39,13 +42,16 @@ English::English() : slots_(kSlots, 0) {
     }
     std::size_t slot = xxh64(special.text) % kSlots;
     while (slots_[slot] != 0) slot = (slot + 1) % kSlots;
+    special_outline_.add(special.text);
     cases_.push_back(std::move(special));
     slots_[slot] = static_cast<std::uint32_t>(cases_.size());
   }
+  CutSpace space;
   for (std::size_t i = 0; i < cases_.size(); ++i) {
     if (!kRows[i].again) continue;
     std::vector<std::uint32_t> lengths;
-    cut(cases_[i].text, false, lengths);
+    cut(cases_[i].text, false, space, lengths);
+    if (lengths.size() == 1 && cases_[i].lengths.size() == 1) continue;  // one word that would stay as it is
     SpecialSequence sequence;
     std::size_t at = 0;
     for (const std::uint32_t length : lengths) {
@@ -58,13 +64,21 @@ English::English() : slots_(kSlots, 0) {
       groups_.emplace_back();
       in = static_cast<std::uint16_t>(groups_.size());
       group_of_[sequence.words.front()] = in;
+      group_outline_.add(sequence.words.front());
     }
-    groups_[in - 1].push_back(std::move(sequence));
+    Group& group = groups_[in - 1];
+    if (sequence.words.size() == 1) {
+      group.alone = true;
+    } else {
+      const auto byte = static_cast<unsigned char>(sequence.words[1].front());
+      group.seconds[byte >> 6] |= std::uint64_t{1} << (byte & 63);
+    }
+    group.sequences.push_back(std::move(sequence));
   }
 }
 
 std::int32_t English::special(std::string_view text) const {
-  if (text.empty() || text.size() > kLongest) return -1;
+  if (!special_outline_.may_have(text)) return -1;
   for (std::size_t slot = xxh64(text) % kSlots; slots_[slot] != 0; slot = (slot + 1) % kSlots) {
     if (cases_[slots_[slot] - 1].text == text) return static_cast<std::int32_t>(slots_[slot] - 1);
   }
@@ -72,20 +86,23 @@ std::int32_t English::special(std::string_view text) const {
 }
 
 std::uint16_t English::group(std::string_view word) const {
+  if (!group_outline_.may_have(word)) return 0;
   const auto found = group_of_.find(word);
   return found == group_of_.end() ? 0 : found->second;
 }
 
-void English::cut(std::string_view text, bool with_specials, std::vector<std::uint32_t>& lengths) const {
-  const Piece piece(text);
+void English::cut(std::string_view text, bool with_specials, CutSpace& space, std::vector<std::uint32_t>& lengths) const {
+  PieceText& piece = space.piece;
+  piece.read(text);
   const auto is_special = [&](std::size_t begin, std::size_t end) {
     return with_specials && begin < end && special(piece.text(begin, end)) >= 0;
   };
   const auto add = [&](std::size_t begin, std::size_t end) {
     lengths.push_back(static_cast<std::uint32_t>(piece.bytes[end] - piece.bytes[begin]));
   };
-  std::size_t begin = 0, end = piece.characters.size();
-  std::vector<std::size_t> suffixes;  // where each begins, from the last to the first
+  std::size_t begin = 0, end = piece.count;
+  std::vector<std::size_t>& suffixes = space.suffixes;
+  suffixes.clear();
   for (bool cutting = true; cutting && begin < end && !is_special(begin, end);) {
     const std::size_t before = prefix_length(piece, begin, end);
     if (before > 0 && is_special(begin + before, end)) {
@@ -114,12 +131,12 @@ void English::cut(std::string_view text, bool with_specials, std::vector<std::ui
     if (index >= 0) {
       for (const std::uint32_t length : cases_[static_cast<std::size_t>(index)].lengths) lengths.push_back(length);
     } else {
-      const auto inside = infixes(piece, begin, end);
-      if (inside.empty() || is_url(piece, begin, end)) {
+      infixes(piece, begin, end, space.inside);
+      if (space.inside.empty() || is_url(piece, begin, end)) {
         add(begin, end);
       } else {
         std::size_t start = begin;
-        for (const auto& [from, to] : inside) {
+        for (const auto& [from, to] : space.inside) {
           if (from == begin) continue;
           if (from != start) add(start, from);
           add(from, to);
@@ -130,7 +147,7 @@ void English::cut(std::string_view text, bool with_specials, std::vector<std::ui
     }
   }
   for (std::size_t i = suffixes.size(); i-- > 0;) {
-    const std::size_t until = i == 0 ? piece.characters.size() : suffixes[i - 1];
+    const std::size_t until = i == 0 ? piece.count : suffixes[i - 1];
     add(suffixes[i], until);
   }
 }

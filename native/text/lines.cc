@@ -1,13 +1,15 @@
 // str.splitlines ends lines at LF, CR, CR LF, VT, FF, the separators 1C to 1E, 85, 2028 and 2029.
 #include "text/lines.h"
 
+#include "text/scan.h"
+
 namespace lora {
 
 void split_lines(std::string_view text, std::vector<std::string_view>& lines) {
   lines.clear();
   std::size_t begin = 0;
   const std::size_t n = text.size();
-  for (std::size_t at = 0; at < n;) {
+  for (std::size_t at = next_unusual(text, 0, 0x1F); at < n; at = next_unusual(text, at, 0x1F)) {
     const unsigned char c = static_cast<unsigned char>(text[at]);
     std::size_t end_length = 0;
     if (c <= 0x1E) {

@@ -7,6 +7,7 @@
 
 #include "text/classes.h"
 #include "text/lines.h"
+#include "text/scan.h"
 #include "text/xxhash.h"
 
 namespace lora {
@@ -55,14 +56,17 @@ std::string without_citations(std::string_view line) {
   return out;
 }
 
-// Words between white space: how many, and the longest one's characters.
-void count_plain_words(std::string_view line, std::size_t& count, std::size_t& longest) {
+// Words between white space, and the longest one's characters. Counting ends at `enough` words where no word can be longer than
+// `longest_allowed`.
+void count_plain_words(std::string_view line, double enough, double longest_allowed, std::size_t& count, std::size_t& longest) {
   count = longest = 0;
   std::size_t length = 0;
+  const bool is_short = static_cast<double>(line.size()) <= longest_allowed;
   const std::uint16_t* const table = class_table();
   for (std::size_t at = 0; at < line.size();) {
     if (table[next_character(line, at)] & kSpace) {
       length = 0;
+      if (is_short && static_cast<double>(count) >= enough) return;
     } else {
       count += length == 0;
       longest = std::max(longest, ++length);
@@ -70,42 +74,51 @@ void count_plain_words(std::string_view line, std::size_t& count, std::size_t& l
   }
 }
 
-}  // namespace
-
-void QualityFilters::new_table(std::size_t items) {
-  std::size_t size = 64;
-  while (size < items * 2) size *= 2;
-  if (table_.size() < size) {
-    table_.assign(size, Slot{});
-    epoch_ = 0;
+// Pieces between white space: each is a word or more.
+std::size_t count_pieces(std::string_view text) {
+  const std::uint16_t* const table = class_table();
+  std::size_t count = 0;
+  UnusualBytes unusual(text);
+  for (std::size_t at = 0; at < text.size();) {
+    if (table[next_character(text, at)] & kSpace) continue;
+    ++count;
+    do {
+      at = unusual.next(at);
+      std::size_t behind = at;
+      if (at < text.size() && (table[next_character(text, behind)] & kSpace)) break;
+      at = behind;
+    } while (at < text.size());
   }
-  mask_ = size - 1;
-  if (++epoch_ == 0) {
-    std::fill(table_.begin(), table_.end(), Slot{});
-    epoch_ = 1;
-  }
+  return count;
 }
 
-// The slot of this hash in the table of now; its epoch is another one when the hash is new.
-QualityFilters::Slot& QualityFilters::find(std::uint64_t hash) {
-  std::size_t at = (hash ^ (hash >> 31)) & mask_;
-  while (table_[at].epoch == epoch_ && table_[at].hash != hash) at = (at + 1) & mask_;
-  return table_[at];
+constexpr std::string_view kLorem = "lorem ipsum", kScript = "javascript";
+constexpr std::string_view kPolicies[] = {"terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies",
+                                          "use cookies"};
+
+bool has_policy(const std::string& lowered) {
+  return std::any_of(std::begin(kPolicies), std::end(kPolicies), [&](std::string_view policy) { return has(lowered, policy); });
+}
+
+}  // namespace
+
+// Words are cut when the first filter asks for them.
+const std::vector<Word>& QualityFilters::words(std::string_view text) {
+  if (!cut_) cutter_->cut(text, words_, false);
+  cut_ = true;
+  return words_;
 }
 
 QualityFilters::Duplicates QualityFilters::duplicates(const std::vector<std::string_view>& parts) {
   Duplicates out;
   if (parts.size() < 2) return out;
-  new_table(parts.size());
-  for (const std::string_view part : parts) {
-    const std::uint64_t hash = xxh64(part);
-    Slot& slot = find(hash);
-    if (slot.epoch == epoch_) {
-      ++out.elements;
-      out.characters += count_characters(part);
-    } else {
-      slot = {hash, epoch_, 1};
-    }
+  places_.clear(parts.size());
+  hashes_.resize(parts.size());
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    hashes_[i] = xxh64(parts[i]);
+    if (places_.first(hashes_[i], static_cast<std::uint32_t>(i), [&](std::uint32_t other) { return hashes_[other]; }) == i) continue;
+    ++out.elements;
+    out.characters += count_characters(parts[i]);
   }
   return out;
 }
@@ -113,7 +126,7 @@ QualityFilters::Duplicates QualityFilters::duplicates(const std::vector<std::str
 Reason QualityFilters::gopher_quality(std::string_view text) {
   std::size_t real = 0, letters = 0, characters = 0;
   unsigned stop_words = 0;
-  for (const Word& word : words_) {
+  for (const Word& word : words(text)) {
     if (!(word.flags & kAllSymbols)) {
       ++real;
       characters += word.characters;
@@ -145,62 +158,24 @@ Reason QualityFilters::gopher_quality(std::string_view text) {
   return kKeep;
 }
 
-Reason QualityFilters::repeated_grams() {
-  const std::size_t count = words_.size();
+Reason QualityFilters::repeated_grams(std::string_view text) {
   const double whole = static_cast<double>(characters_);
-  // Of the n words from each place on: a hash that knows where words end for the first three, one of the joined bytes then.
-  grams_.assign(count, 0);
-  lengths_.assign(count, 0);
-  for (std::size_t i = 0; i < count; ++i) {
-    grams_[i] = words_[i].hash;
-    lengths_[i] = words_[i].characters;
+  const auto too_many = [&](std::size_t characters, double limit) { return static_cast<double>(characters) / whole > limit; };
+  // Characters that are certainly no more than the limit allows.
+  const auto enough = [&](double limit) {
+    std::size_t some = limit > 0 ? static_cast<std::size_t>(std::min(limit, 1e6) * whole) : 0;
+    while (some > 0 && too_many(some, limit)) --some;
+    return some;
+  };
+  grams_.take(words(text), true);
+  for (std::size_t n = 2; n <= 4; ++n) {
+    const double limit = limits_.top[n - 2];
+    if (too_many(grams_.most_common(n, enough(limit)), limit)) return static_cast<Reason>(kTop2 + n - 2);
   }
-  for (std::size_t n = 2; n <= 4 && n <= count; ++n) {
-    new_table(count);
-    std::size_t most = 0;
-    std::uint32_t best = 0;  // where the one that comes most often came first; of several the earliest
-    first_.resize(table_.size());
-    for (std::size_t i = 0; i + n <= count; ++i) {
-      const Word& last = words_[i + n - 1];
-      grams_[i] = (grams_[i] * last.power + last.hash) * 0xff51afd7ed558ccdULL + n;
-      lengths_[i] += last.characters + 1;
-      Slot& slot = find(grams_[i]);
-      std::uint32_t& first = first_[static_cast<std::size_t>(&slot - table_.data())];
-      if (slot.epoch != epoch_) {
-        slot = {grams_[i], epoch_, 0};
-        first = static_cast<std::uint32_t>(i);
-      }
-      if (++slot.count > most || (slot.count == most && first < best)) {
-        most = slot.count;
-        best = first;
-      }
-    }
-    if (static_cast<double>(lengths_[best] * most) / whole > limits_.top[n - 2]) return static_cast<Reason>(kTop2 + n - 2);
-  }
-  for (std::size_t i = 0; i < count; ++i) {
-    grams_[i] = words_[i].hash;
-    lengths_[i] = words_[i].characters;
-  }
-  for (std::size_t n = 2; n <= 10 && n <= count; ++n) {
-    for (std::size_t i = 0; i + n <= count; ++i) {
-      const Word& last = words_[i + n - 1];
-      grams_[i] = grams_[i] * last.power + last.hash;
-      lengths_[i] += last.characters;
-    }
-    if (n < 5) continue;
-    new_table(count);
-    std::size_t repeated = 0;
-    for (std::size_t i = 0; i + n <= count;) {
-      Slot& slot = find(grams_[i]);
-      if (slot.epoch == epoch_) {
-        repeated += lengths_[i];
-        i += n;
-      } else {
-        slot = {grams_[i], epoch_, 1};
-        ++i;
-      }
-    }
-    if (static_cast<double>(repeated) / whole > limits_.dup[n - 5]) return static_cast<Reason>(kDup5 + n - 5);
+  grams_.take(words_, false);
+  for (std::size_t n = 5; n <= 10; ++n) {
+    const double limit = limits_.dup[n - 5];
+    if (too_many(grams_.repeated(n, enough(limit)), limit)) return static_cast<Reason>(kDup5 + n - 5);
   }
   return kKeep;
 }
@@ -215,31 +190,33 @@ Reason QualityFilters::gopher_repetition(std::string_view text) {
   found = duplicates(parts_);
   if (ratio(found.elements, parts_.size()) > limits_.dup_lines) return kDupLines;
   if (ratio(found.characters, characters_) > limits_.dup_line_characters) return kDupLineCharacters;
-  return repeated_grams();
+  return repeated_grams(text);
 }
 
 Reason QualityFilters::c4(std::string_view text) {
-  static constexpr std::string_view kPolicies[] = {"terms of use", "privacy policy", "cookie policy", "uses cookies",
-                                                   "use of cookies", "use cookies"};
   split_lines(text, parts_);
+  lower(text, lowered_);
+  // What is nowhere in the text is in no line, unless a citation is taken out of its middle.
+  const bool any_phrase = has(lowered_, kLorem) || has(lowered_, kScript) || has_policy(lowered_);
+  const bool any_bracket = text.find('{') != std::string_view::npos, any_citation = text.find('[') != std::string_view::npos;
   std::size_t sentences = 0;
-  std::string kept, lowered;
   for (const std::string_view part : parts_) {
     const std::string_view line = stripped(part);
-    std::size_t count = 0, longest = 0;
-    count_plain_words(line, count, longest);
-    if (static_cast<double>(longest) > limits_.max_word_length) continue;
-    kept = without_citations(line);
+    std::string_view kept = line;
+    const bool cited = any_citation && line.find('[') != std::string_view::npos;
+    if (cited) kept = cited_ = without_citations(line);
     if (kept.empty() || std::strchr(".?!\"'", kept.back()) == nullptr || ends_with(kept, "...")) continue;
-    if (static_cast<double>(count) < limits_.min_words_in_line) continue;
-    lower(kept, lowered);
-    if (has(lowered, "lorem ipsum")) return kC4LoremIpsum;
-    if (has(lowered, "javascript")) continue;
-    if (kept.find('{') != std::string::npos) return kC4Bracket;
-    if (std::any_of(std::begin(kPolicies), std::end(kPolicies),
-                    [&](std::string_view policy) { return has(lowered, policy); })) {
-      continue;
-    }
+    std::size_t count = 0, longest = 0;
+    count_plain_words(line, limits_.min_words_in_line, limits_.max_word_length, count, longest);
+    if (static_cast<double>(longest) > limits_.max_word_length || static_cast<double>(count) < limits_.min_words_in_line) continue;
+    const bool look = any_phrase || cited;
+    if (look) lower(kept, lowered_);
+    if (look && has(lowered_, kLorem)) return kC4LoremIpsum;
+    if (look && has(lowered_, kScript)) continue;
+    if (any_bracket && kept.find('{') != std::string_view::npos) return kC4Bracket;
+    if (look && has_policy(lowered_)) continue;
+    // With enough sentences the other lines can only be against the text, and those after it need no cutting.
+    if (static_cast<double>(sentences) >= limits_.min_sentences) continue;
     cutter_->cut(kept, line_words_, true);
     sentences += count_sentences(line_words_);
   }
@@ -258,7 +235,9 @@ Reason QualityFilters::fineweb(std::string_view text) {
       std::size_t last = line.size() - 1;
       while (last > 0 && (static_cast<unsigned char>(line[last]) & 0xC0) == 0x80) --last;
       ended += (table[next_character(line, last)] & kTerminal) != 0;
-      brief += static_cast<double>(count_characters(line)) <= limits_.short_line_length;
+      brief += static_cast<double>(line.size()) <= limits_.short_line_length ||
+               (static_cast<double>(line.size()) <= 4 * limits_.short_line_length &&
+                static_cast<double>(count_characters(line)) <= limits_.short_line_length);
     }
     if (end == text.size()) break;
     ++new_lines;
@@ -268,14 +247,16 @@ Reason QualityFilters::fineweb(std::string_view text) {
   if (ratio(ended, parts_.size()) < limits_.line_punctuation) return kWebPunctuation;
   if (ratio(brief, parts_.size()) > limits_.short_lines) return kWebShortLines;
   if (ratio(duplicates(parts_).characters, characters_ - new_lines) > limits_.duplicate_characters) return kWebDuplicates;
-  if (ratio(new_lines, words_.size()) > limits_.new_lines) return kWebList;
+  // There are as many words as pieces or more: where pieces suffice, words need not be cut.
+  const std::size_t pieces = cut_ ? words_.size() : count_pieces(text);
+  if (ratio(new_lines, pieces) > limits_.new_lines && ratio(new_lines, words(text).size()) > limits_.new_lines) return kWebList;
   return kKeep;
 }
 
 void QualityFilters::judge(std::string_view text, int which, std::uint8_t reasons[4]) {
   std::fill(reasons, reasons + 4, static_cast<std::uint8_t>(kKeep));
   characters_ = count_characters(text);
-  if (which & (kGopherQuality | kGopherRepetition | kFineWeb)) cutter_->cut(text, words_, false);
+  cut_ = false;
   if (which & kGopherQuality) reasons[0] = gopher_quality(text);
   if (which & kGopherRepetition) reasons[1] = gopher_repetition(text);
   if (which & kC4) reasons[2] = c4(text);

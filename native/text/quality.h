@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "text/grams.h"
+#include "text/places.h"
 #include "text/words.h"
 
 namespace lora {
@@ -44,10 +46,6 @@ class QualityFilters {
   void judge(std::string_view text, int which, std::uint8_t reasons[4]);
 
  private:
-  struct Slot {
-    std::uint64_t hash = 0;
-    std::uint32_t epoch = 0, count = 0;
-  };
   struct Duplicates {
     std::size_t elements = 0, characters = 0;
   };
@@ -57,21 +55,20 @@ class QualityFilters {
   Reason c4(std::string_view text);
   Reason fineweb(std::string_view text);
 
-  Slot& find(std::uint64_t hash);
-  void new_table(std::size_t items);
+  const std::vector<Word>& words(std::string_view text);
   Duplicates duplicates(const std::vector<std::string_view>& parts);
-  Reason repeated_grams();
+  Reason repeated_grams(std::string_view text);
 
   QualityLimits limits_;
   BorrowedCutter cutter_;
   std::vector<Word> words_, line_words_;
+  bool cut_ = false;  // words_ are those of the text
   std::size_t characters_ = 0;
-  std::vector<Slot> table_;
-  std::size_t mask_ = 0;
-  std::uint32_t epoch_ = 0;
+  Places places_;
+  Grams grams_;
   std::vector<std::string_view> parts_;
-  std::vector<std::uint64_t> grams_;
-  std::vector<std::uint32_t> lengths_, first_;
+  std::vector<std::uint64_t> hashes_;
+  std::string lowered_, cited_;
 };
 
 }  // namespace lora

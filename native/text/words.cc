@@ -7,15 +7,13 @@
 
 #include "text/classes.h"
 #include "text/english.h"
-#include "text/xxhash.h"
+#include "text/scan.h"
 
 namespace lora {
 
 namespace {
 
-constexpr std::size_t kEntries = 1 << 15;
-constexpr std::size_t kMostUsed = kEntries / 4 * 3;
-constexpr std::uint64_t kBase = 0x9E3779B97F4A7C15ULL | 1;
+constexpr int kEntryBits = 15;
 
 constexpr std::string_view kStopWords[] = {"the", "be", "to", "of", "and", "that", "have", "with"};
 
@@ -39,29 +37,27 @@ Word describe(std::string_view text, std::uint32_t begin, std::uint32_t length) 
     if (own == kStopWords[i]) word.stop = static_cast<std::uint8_t>(i + 1);
   }
   word.starts = English::rules().group(own);
-  word.power = 1;
-  for (const char c : own) {
-    word.hash = word.hash * kBase + static_cast<unsigned char>(c) + 1;
-    word.power *= kBase;
-  }
+  for (std::size_t i = own.size(); i-- > 0;) word.hash = word.hash * kHashBase + static_cast<unsigned char>(own[i]) + 1;
   return word;
 }
 
-// A quick hash of a short piece; equality is checked.
-std::uint64_t piece_hash(const char* at, std::size_t length) {
-  std::uint64_t hash = length * kBase;
-  while (length >= 8) {
-    std::uint64_t word;
-    std::memcpy(&word, at, 8);
-    hash = (hash ^ word) * 0xff51afd7ed558ccdULL;
-    hash ^= hash >> 32;
-    at += 8;
-    length -= 8;
+// The bytes of a short piece as two numbers. `room`: at least 16 bytes can be read.
+inline void to_key(const char* at, std::size_t length, bool room, std::uint64_t key[2]) {
+  if (!room) {
+    char bytes[16] = {};
+    std::memcpy(bytes, at, length);
+    key[0] = eight_bytes(bytes);
+    key[1] = eight_bytes(bytes + 8);
+    return;
   }
-  std::uint64_t rest = 0;
-  for (std::size_t i = 0; i < length; ++i) rest = (rest << 8) | static_cast<unsigned char>(at[i]);
-  hash = (hash ^ rest) * 0xff51afd7ed558ccdULL;
-  return hash ^ (hash >> 29);
+  const auto low = [](std::uint64_t word, std::size_t bytes) { return bytes >= 8 ? word : word & ((std::uint64_t{1} << (8 * bytes)) - 1); };
+  key[0] = low(eight_bytes(at), length);
+  key[1] = length > 8 ? low(eight_bytes(at + 8), length - 8) : 0;
+}
+
+inline std::size_t entry_of(const std::uint64_t key[2]) {
+  const std::uint64_t mixed = (key[0] ^ (key[1] * 0xff51afd7ed558ccdULL)) * 0xc4ceb9fe1a85ec53ULL;
+  return static_cast<std::size_t>(((mixed ^ (mixed >> 32)) * kHashBase) >> (64 - kEntryBits));
 }
 
 // Bytes of the white space character at text[at]; 0: it is none.
@@ -83,104 +79,133 @@ struct WhiteBytes {
 
 }  // namespace
 
-WordCutter::WordCutter() : entries_(kEntries) { class_table(); }
+WordCutter::WordCutter() : entries_(std::size_t{1} << kEntryBits) { class_table(); }
 
-void WordCutter::forget() {
-  std::fill(entries_.begin(), entries_.end(), Entry{});
-  pieces_.clear();
-  used_ = 0;
-}
-
-void WordCutter::add_piece(std::string_view text, std::uint32_t at, std::vector<Word>& words) {
-  const bool keep = text.size() <= kLongestKept;
-  const std::uint64_t hash = keep ? piece_hash(text.data(), text.size()) : 0;
-  std::size_t slot = hash % kEntries;
-  if (keep) {
-    for (; entries_[slot].count != 0; slot = (slot + 1) % kEntries) {
-      const Entry& entry = entries_[slot];
-      if (entry.hash != hash || entry.key_length != text.size() || std::memcmp(entry.key, text.data(), text.size()) != 0) continue;
-      words.push_back(entry.word);
-      words.back().begin += at;
-      for (std::uint32_t i = 1; i < entry.count; ++i) {
-        words.push_back(pieces_[entry.pieces + i - 1]);
-        words.back().begin += at;
-      }
-      return;
-    }
-  }
+// Adds the words of a piece, which is then remembered. A piece has two places; what is newer has the first.
+void WordCutter::add_new_piece(std::string_view text, const Run& run, std::vector<Word>& words) {
+  const std::string_view piece = text.substr(run.begin, run.length);
   const English& rules = English::rules();
-  const std::int32_t special = rules.special(text);
+  const std::int32_t special = rules.special(piece);
   lengths_.clear();
-  if (special >= 0) lengths_ = rules.special_case(static_cast<std::uint32_t>(special)).lengths;
-  else if (std::all_of(text.begin(), text.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); })) {
-    lengths_.push_back(static_cast<std::uint32_t>(text.size()));
+  if (special >= 0) {
+    lengths_ = rules.special_case(static_cast<std::uint32_t>(special)).lengths;
+  } else if (std::all_of(piece.begin(), piece.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); })) {
+    lengths_.push_back(run.length);
   } else {
-    rules.cut(text, true, lengths_);
+    rules.cut(piece, true, space_, lengths_);
   }
-  cut_.clear();
-  std::uint32_t begin = 0;
+  if (words.size() < count_ + lengths_.size()) words.resize(2 * words.size() + lengths_.size());
+  const std::size_t first = count_;
+  std::uint32_t begin = run.begin;
+  std::uint8_t any_starts = 0;
   for (const std::uint32_t length : lengths_) {
-    cut_.push_back(describe(text, begin, length));
+    const Word& word = words[count_] = describe(text, begin, length);
+    if (word.starts != 0) {
+      any_starts = 1;
+      starts_.push_back(static_cast<std::uint32_t>(count_));
+    }
+    ++count_;
     begin += length;
   }
-  if (keep && !cut_.empty()) {
-    if (used_ == kMostUsed) {
-      forget();
-      slot = hash % kEntries;
-    }
-    Entry& entry = entries_[slot];
-    entry.hash = hash;
-    std::memcpy(entry.key, text.data(), text.size());
-    entry.key_length = static_cast<std::uint8_t>(text.size());
-    entry.count = static_cast<std::uint8_t>(cut_.size());
-    entry.pieces = static_cast<std::uint32_t>(pieces_.size());
-    entry.word = cut_.front();
-    pieces_.insert(pieces_.end(), cut_.begin() + 1, cut_.end());
-    ++used_;
-  }
-  for (Word word : cut_) {
-    word.begin += at;
-    words.push_back(word);
+  if (run.place == kNotKept || lengths_.size() > kMostKept) return;
+  const auto place = static_cast<std::size_t>(run.place);
+  entries_[place ^ 1] = entries_[place];
+  Entry& entry = entries_[place] = Entry{};
+  entry.key[0] = run.key[0];
+  entry.key[1] = run.key[1];
+  for (std::size_t i = first; i < count_; ++i) {
+    const Word& word = words[i];
+    entry.words[i - first] = {word.hash, word.starts, static_cast<std::uint8_t>(word.length),
+                              static_cast<std::uint8_t>(word.characters), word.flags, word.stop,
+                              static_cast<std::uint8_t>(count_ - first), any_starts};
   }
 }
 
-void WordCutter::cut(std::string_view text, std::vector<Word>& words, bool with_white) {
-  words.clear();
+void WordCutter::add_piece(std::string_view text, const Run& run, std::vector<Word>& words) {
+  if (run.place == kNotKept) return add_new_piece(text, run, words);
+  const auto place = static_cast<std::size_t>(run.place);
+  for (const std::size_t slot : {place, place ^ 1}) {
+    const Entry& entry = entries_[slot];
+    if (entry.key[0] != run.key[0] || entry.key[1] != run.key[1]) continue;
+    if (words.size() < count_ + kMostKept) words.resize(2 * words.size() + kMostKept);
+    // All places are copied and some overwritten again, which is quicker than to look how many there are.
+    std::uint32_t at = run.begin;
+    for (std::size_t i = 0; i < kMostKept; ++i) {
+      const auto& known = entry.words[i];
+      words[count_ + i] = {known.hash, at, known.length, known.characters, known.starts, known.flags, known.stop};
+      at += known.length;
+    }
+    const std::size_t first = count_;
+    count_ += entry.words[0].words;
+    if (entry.words[0].any_starts == 0) return;
+    for (std::size_t i = first; i < count_; ++i) {
+      if (words[i].starts != 0) starts_.push_back(static_cast<std::uint32_t>(i));
+    }
+    return;
+  }
+  add_new_piece(text, run, words);
+}
+
+// Fills runs_ with the next ones, and asks for their entries: those are there when add_piece comes to them. Returns where it stopped.
+std::size_t WordCutter::find_runs(std::string_view text, UnusualBytes& unusual, std::size_t at) {
   const std::uint16_t* const table = class_table();
   static const WhiteBytes white_bytes;
-  bool any_starts = false;
-  std::size_t at = 0;
+  const auto may_be_white = [&](std::size_t i) { return white_bytes.may[static_cast<unsigned char>(text[i])]; };
   const std::size_t n = text.size();
-  bool after_word = false;
-  while (at < n) {
-    std::size_t begin = at;
+  run_count_ = 0;
+  while (at < n && run_count_ < kRunsAtOnce) {
+    const std::size_t begin = at;
+    Run& run = runs_[run_count_++];
+    run.begin = static_cast<std::uint32_t>(begin);
     std::size_t white = white_at(text, at, table);
     if (white > 0) {
-      // The first space behind a word belongs to it; what is left of the run is white space on its own.
-      if (after_word && text[at] == ' ') begin = ++at;
       while (at < n && (white = white_at(text, at, table)) > 0) at += white;
-      if (at > begin) {
-        Word word;
-        word.begin = static_cast<std::uint32_t>(begin);
-        word.length = static_cast<std::uint32_t>(at - begin);
-        word.flags = kWhite;
-        words.push_back(word);
-      }
-      after_word = false;
+      run.length = static_cast<std::uint32_t>(at - begin);
+      run.place = kWhiteRun;
       continue;
     }
     // Bytes inside a character never begin white space, so this may step by bytes.
     do {
-      ++at;
-      while (at < n && !white_bytes.may[static_cast<unsigned char>(text[at])]) ++at;
+      at = unusual.next(at + 1);
+      while (at < n && !may_be_white(at)) at = unusual.next(at + 1);
     } while (at < n && white_at(text, at, table) == 0);
-    const std::size_t first = words.size();
-    add_piece(text.substr(begin, at - begin), static_cast<std::uint32_t>(begin), words);
-    for (std::size_t i = first; i < words.size(); ++i) any_starts |= words[i].starts != 0;
-    after_word = true;
+    run.length = static_cast<std::uint32_t>(at - begin);
+    run.place = kNotKept;
+    // Zeros at the end of a piece could not be told from those behind it.
+    if (run.length <= kLongestKept && text[at - 1] != '\0') {
+      to_key(text.data() + begin, run.length, begin + 16 <= n, run.key);
+      const std::size_t place = entry_of(run.key);
+      __builtin_prefetch(&entries_[place]);
+      __builtin_prefetch(&entries_[place ^ 1]);
+      run.place = static_cast<std::int32_t>(place);
+    }
+    // The space behind a piece belongs to it.
+    if (at < n && text[at] == ' ') ++at;
   }
-  if (any_starts) retokenize(text, words);
-  if (!with_white) {
+  return at;
+}
+
+void WordCutter::cut(std::string_view text, std::vector<Word>& words, bool with_white) {
+  count_ = 0;
+  starts_.clear();
+  bool any_white = false;
+  UnusualBytes unusual(text);
+  for (std::size_t at = 0; at < text.size();) {
+    at = find_runs(text, unusual, at);
+    for (std::size_t i = 0; i < run_count_; ++i) {
+      const Run& run = runs_[i];
+      if (run.place != kWhiteRun) {
+        add_piece(text, run, words);
+        continue;
+      }
+      if (words.size() == count_) words.resize(2 * count_ + 1);
+      words[count_++] = {0, run.begin, run.length, 0, 0, kWhite, 0};
+      any_white = true;
+    }
+  }
+  words.resize(count_);
+  if (!starts_.empty()) retokenize(text, words);
+  if (any_white && !with_white) {
     words.erase(std::remove_if(words.begin(), words.end(), [](const Word& word) { return (word.flags & kWhite) != 0; }),
                 words.end());
   }
@@ -192,14 +217,14 @@ void WordCutter::retokenize(std::string_view text, std::vector<Word>& words) {
   const English& rules = English::rules();
   const auto own = [&](const Word& word) { return text.substr(word.begin, word.length); };
   spans_.clear();
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    if (words[i].starts == 0) continue;
+  for (const std::uint32_t i : starts_) {
+    if (!rules.may_follow(words[i].starts, i + 1 < words.size() ? text[words[i + 1].begin] : '\0')) continue;
     for (const SpecialSequence& sequence : rules.sequences(words[i].starts)) {
       const std::size_t count = sequence.words.size();
       if (i + count > words.size()) continue;
       std::size_t same = 1;
       while (same < count && own(words[i + same]) == sequence.words[same]) ++same;
-      if (same == count) spans_.push_back({static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(i + count), sequence.special});
+      if (same == count) spans_.push_back({i, static_cast<std::uint32_t>(i + count), sequence.special});
     }
   }
   if (spans_.empty()) return;
