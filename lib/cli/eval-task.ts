@@ -53,15 +53,15 @@ export async function taskCommand(output: Output, options: TaskOptions): Promise
   const model = sessionModel({ session: opened.session, slot: opened.slot, tokenizer: parts.tokenizer, id, batchTokens, atOnce: options.atOnce, maxLength: context });
   const cache = options.answers ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'whetstone', 'answers', `${id.slice(0, 16)}.jsonl`);
   const find = await seenFinder(output, options);
-  const seen: ReadonlyMap<number, SeenRow>[] = [];
+  const seen: (ReadonlyMap<number, SeenRow> | undefined)[] = [];
   const reports: TaskReport[] = [];
   for (const task of tasks) {
     reports.push(await runTask(task, model, {
       cache, files, ...own, ...(chat === undefined ? {} : { chat }), ...(options.system === undefined ? {} : { system: options.system }),
       ...(find === undefined ? {} : { findSeen: async (texts) => {
-        const found = await find(texts.map((text, row) => ({ set: task.task, row, index: row, text })));
+        const found = await find(texts.map((text, row) => ({ set: task.task, row: row + 1, index: row, text })));
         seen.push(found);
-        return new Set(found.keys());
+        return new Set(found?.keys());
       } }),
       ...(options.shots === undefined ? {} : { shots: options.shots }), ...(options.limit === undefined ? {} : { limit: options.limit }),
       onProgress: (done, total) => {

@@ -1,7 +1,6 @@
 // `whetstone eval`: loss and perplexity of rows, with or without an adapter.
 
 import { evaluationRows } from '../curate/contamination-index.js';
-import type { SeenRow } from '../curate/seen.js';
 import { EngineError } from '../errors.js';
 import { cleanOf, cleanSlice, measure } from '../eval/measure.js';
 import { count } from '../track/format.js';
@@ -56,10 +55,10 @@ async function rowsCommand(output: Output, options: Options & { readonly data: r
     });
     const { session, slot } = opened;
     const find = await seenFinder(output, options);
-    const seen = await find?.(evaluationRows({ files: options.data, reading: readingOf(options) })) ?? new Map<number, SeenRow>();
+    const seen = await find?.(evaluationRows({ files: options.data, reading: readingOf(options) })) ;
     const began = performance.now();
     const report = await measure(session, rowPass(rows.set, { ...pass, slot }), {
-      slicing: cleanSlice(seen),
+      slicing: cleanSlice(seen ?? new Map()),
       onBatch: ({ read }) => {
         if (output.terminal.live) output.terminal.write(`\r${count(read)} of ${count(rows.report.tokens)} tokens`);
       },
@@ -70,12 +69,12 @@ async function rowsCommand(output: Output, options: Options & { readonly data: r
     output.result(
       {
         loss: report.loss, standardError: report.standardError, perplexity: report.perplexity, tokens: report.tokens, accuracy: report.accuracy, rows: rows.report.kept,
-        ...(find === undefined ? {} : { seen: seenReport(seen) }), ...(clean === undefined ? {} : { clean }),
+        ...(seen === undefined ? {} : { seen: seenReport(seen) }), ...(clean === undefined ? {} : { clean }),
         model: options.model, adapter: options.adapter ?? null, device: opened.device, tokensPerSecond: report.read / seconds,
       },
       () => [
         `loss        ${report.loss.toFixed(6)} (nats a token, ${count(report.tokens)} scored tokens of ${count(rows.report.kept)} rows)`,
-        `perplexity  ${report.perplexity.toFixed(4)}`, `accuracy    ${(100 * report.accuracy).toFixed(2)} %`, ...cleanLine(clean), ...seenLines(seen, rows.report.kept),
+        `perplexity  ${report.perplexity.toFixed(4)}`, `accuracy    ${(100 * report.accuracy).toFixed(2)} %`, ...cleanLine(clean), ...(seen === undefined ? [] : seenLines(seen, rows.report.kept)),
       ].join('\n'),
     );
   } finally {

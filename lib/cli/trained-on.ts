@@ -14,8 +14,8 @@ export interface TrainedOnOptions {
   readonly trainedOn?: readonly string[];
 }
 
-/** Looks for evaluation rows; the result is by index. */
-export type FindSeen = (rows: Iterable<EvaluationRow> | AsyncIterable<EvaluationRow>) => Promise<ReadonlyMap<number, SeenRow>>;
+/** Looks for evaluation rows; the result is by index, and undefined where training rows could not be read. */
+export type FindSeen = (rows: Iterable<EvaluationRow> | AsyncIterable<EvaluationRow>) => Promise<ReadonlyMap<number, SeenRow> | undefined>;
 
 const SHOWN = 20;
 
@@ -34,8 +34,7 @@ export async function seenFinder(output: Output, { adapter, trainedOn }: Trained
       });
     } catch (error) {
       if (trainedOn !== undefined) throw error;
-      unknown(output, error);
-      return new Map();
+      return unknown(output, error);
     } finally {
       if (live) write('\r\u001b[2K');
     }

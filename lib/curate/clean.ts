@@ -18,9 +18,9 @@ import type { LineageFile } from './lineage.js';
 import type { Examination, ExamineOptions } from './examine.js';
 import { isLines } from './raw-rows.js';
 import type { BytesRow } from './raw-rows.js';
-import { readUnits } from './thread-rows.js';
 import { Rewriter } from './rewrite.js';
 import type { ChangeStep } from './rewrite.js';
+import { readUnits } from './thread-rows.js';
 
 /** One line of removed.jsonl, and (with steps instead of step and reason) of changed.jsonl. */
 export interface RemovedRow {

@@ -7,14 +7,13 @@ import type { Detection } from '../data/formats/format.js';
 import type { TextOptions } from '../data/row.js';
 import { SOURCE_START } from '../data/source.js';
 import type { SourcePosition } from '../data/source.js';
+import { TextTokenizer } from '../text/tokenizer.js';
 import { contaminationIndex, learnCommonOf } from './contamination-index.js';
 import type { CurateConfig } from './curate-config.js';
 import { Decisions } from './decisions.js';
 import type { Decontaminator } from './decontaminate.js';
 import { Figures } from './figures.js';
 import type { FiguresReport } from './figures.js';
-import { TextTokenizer } from '../text/tokenizer.js';
-import { promptText } from './record-text.js';
 import { Judge } from './judge.js';
 import type { Judged, Reading } from './judge.js';
 import { Meters } from './measures.js';
@@ -22,9 +21,10 @@ import type { Measures } from './measures.js';
 import { minHashOptions } from './minhash-options.js';
 import { native } from './native.js';
 import { clustersOf } from './near-duplicates.js';
+import { promptText } from './record-text.js';
 import { applyBudget, removeExact, removeNear } from './remove.js';
-import { readUnits, treesOf } from './thread-rows.js';
 import { Signatures } from './signatures.js';
+import { readUnits, treesOf } from './thread-rows.js';
 
 export interface ExamineOptions extends TextOptions, Reading {
   readonly signal?: AbortSignal | undefined;

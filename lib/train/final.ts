@@ -40,7 +40,7 @@ export interface FinalOptions extends Limits, Pick<RowsOptions, 'fields' | 'role
   readonly adapter?: string;
   readonly batchTokens?: number;
   /** Says which rows (by index) stand in training rows: the loss is then also given without them. */
-  readonly findSeen?: (rows: readonly EvaluationRow[]) => Promise<ReadonlyMap<number, SeenRow>>;
+  readonly findSeen?: (rows: readonly EvaluationRow[]) => Promise<ReadonlyMap<number, SeenRow> | undefined>;
   readonly onBatch?: (report: { readonly read: number }) => void;
 }
 
