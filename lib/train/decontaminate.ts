@@ -82,6 +82,10 @@ export async function decontaminateRows(rows: Rows, options: DecontaminateRowsOp
   await writeFile(file, lines.join(''));
   const counted = `decontamination (${mode}): ${lines.length} of ${set.length} training rows hold text of ${sets}`;
   if (action === 'report') return { rows, found: lines.length, message: `${counted}. They are learned all the same (data.decontaminate.action: report); see ${file}` };
+  if (kept.length === 0) {
+    throw new EngineError(`${counted}: none is left to learn. Take the evaluation rows out of them, or say data.decontaminate.action: report; see ${file}`,
+      { code: 'ERR_DATA', file });
+  }
   return { rows: only(rows, Int32Array.from(kept)), found: lines.length, message: `${counted}. They are left out, and lie in ${file} with both texts` };
 }
 

@@ -20,7 +20,7 @@ describeHere(haveStories ? 'a run' : `a run (skipped: ${WHY_SKIPPED})`, () => {
     config = join(folder, 'run.yaml');
     writeFileSync(config, `
 model: ${STORIES}
-data: {train: ${writeRows(join(folder, 'train.jsonl'), 60)}, valid: ${writeRows(join(folder, 'valid.jsonl'), 10, 60)}}
+data: {train: ${writeRows(join(folder, 'train.jsonl'), 60)}, valid: ${writeRows(join(folder, 'valid.jsonl'), 10, 60)}, decontaminate: {action: off}}
 lora: {r: 4, alpha: 8, dropout: 0.1}
 train: {steps: 40, learningRate: 0.003, schedule: cosine, warmupSteps: 3, batchTokens: 256, accumulation: 2, neftuneAlpha: 5,
         labelSmoothing: 0.05, weightDecay: 0.01, validEvery: 7, saveEvery: 3}

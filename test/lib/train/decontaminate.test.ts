@@ -88,3 +88,7 @@ test('what many training rows say proves nothing for a sealed set either', () =>
   prints.learnCommon(training);
   expect([prints.holds(training[0]!), prints.holds(`${system} ${QUESTION}`), prints.holds(`So: ${QUESTION}`)]).toEqual([false, true, true]);
 });
+
+test('when nothing is left, that is said', async () => {
+  await expect(decontaminateRows(rowsOf([texts[1]!, texts[3]!]), { ...options, file: join(folder, 'all.jsonl') })).rejects.toThrow(/2 of 2 training rows.*none is left to learn/);
+});
