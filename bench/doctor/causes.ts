@@ -85,7 +85,7 @@ export function knownRuns(seed: number, folder: string): readonly KnownRun[] {
     return {
       name, cause,
       config: {
-        model, data: { train: write('train.jsonl', train), valid: write('valid.jsonl', valid) }, lora, output: join(here, 'run'), device: 'cpu',
+        model, data: { train: write('train.jsonl', train), valid: write('valid.jsonl', valid), decontaminate: { action: 'off' } }, lora, output: join(here, 'run'), device: 'cpu',
         train: { batchTokens: 512, learningRate: 4e-3, warmupRatio: 0.05, seed, keep: 1, ...settings },
       },
     };
