@@ -96,6 +96,7 @@ export { examine } from './curate/examine.js';
 export type { ExamineOptions, Examination } from './curate/examine.js';
 export { curateConfig } from './curate/curate-config.js';
 export type { CurateConfig } from './curate/curate-config.js';
+export { c4Lines } from './curate/c4-lines.js';
 export { judgeQuality } from './curate/quality.js';
 export type { QualityFilter, QualityLimits } from './curate/quality.js';
 export { printRuns } from './curate/run-prints.js';
